@@ -1,0 +1,75 @@
+# What a developer or user runs. `make help` lists it.
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+include hack/tools.mk
+
+# The image that the install manifest names, and that docker-build makes.
+IMG ?= clbtask-operator:dev
+# The platforms of docker-buildx.
+PLATFORMS ?= linux/amd64,linux/arm64
+
+##@ Use
+
+.PHONY: demo
+demo: build envtest ## Run the operator against a simulated cloud, on this machine. KEEP=1 stays up.
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go run ./hack/demo --manager bin/manager $(if $(filter-out 0,$(KEEP)),--keep)
+
+.PHONY: build
+build: ## Compile the operator to bin/manager.
+	@go build -o bin/manager .
+
+.PHONY: install-manifest
+install-manifest: $(KUSTOMIZE) ## Write dist/install.yaml, naming the image IMG.
+	@mkdir -p dist
+	@$(KUSTOMIZE) build config/default | sed 's|image: clbtask-operator:dev|image: $(IMG)|' > dist/install.yaml
+	@echo "dist/install.yaml, with image $(IMG)"
+
+.PHONY: docker-build
+docker-build: ## Build the container image IMG for this machine.
+	docker build -t $(IMG) .
+
+.PHONY: docker-buildx
+docker-buildx: ## Build and push the container image IMG for PLATFORMS.
+	docker buildx build --push --platform $(PLATFORMS) -t $(IMG) .
+
+##@ Develop
+
+.PHONY: test
+test: envtest ## Run all tests, with the race detector, against a real API server.
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race ./...
+
+.PHONY: generate
+generate: $(CONTROLLER_GEN) ## Make everything that is generated.
+	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
+	@$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
+	@$(CONTROLLER_GEN) rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
+
+.PHONY: tidy
+tidy: ## Tidy the main module.
+	@go mod tidy
+
+.PHONY: lint
+lint: $(GOLANGCI_LINT) ## Run gofmt, go vet and the linters.
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
+	@go vet ./...
+	@$(GOLANGCI_LINT) run ./...
+
+.PHONY: manifests-check
+manifests-check: $(KUSTOMIZE) ## Build every kustomization.
+	@for dir in crd rbac manager default samples; do $(KUSTOMIZE) build config/$$dir > /dev/null; done
+
+.PHONY: verify
+verify: generate tidy lint manifests-check ## Regenerate and lint; fail where that changes a file.
+	@changed=$$(git status --porcelain); test -z "$$changed" || { echo "not clean after make generate tidy:"; echo "$$changed"; git diff | head -50; exit 1; }
+	@echo "verify: clean"
+
+.PHONY: clean
+clean: ## Remove what was compiled, but for the control plane in bin/k8s.
+	@rm -rf bin/manager bin/tools dist
+
+.PHONY: help
+help: ## Show this list.
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile hack/tools.mk

@@ -1,0 +1,167 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Limits of the status texts, as the schema states them. Whoever writes a
+// status cuts to these first: a verdict must never be lost because the cloud
+// answered with more than the schema takes.
+const (
+	// MaxMessageLength is the longest status.message, in characters.
+	MaxMessageLength = 4096
+	// MaxLoadBalancerIDs is the largest number of status.loadBalancerIds.
+	MaxLoadBalancerIDs = 256
+	// MaxIDLength is the longest request or load balancer ID, in characters.
+	MaxIDLength = 128
+)
+
+// CLBTaskSpec names the asynchronous request to follow.
+type CLBTaskSpec struct {
+	// requestId is the RequestId that the mutating CLB call returned, for
+	// example the one of CreateLoadBalancer. It is what DescribeTaskStatus takes
+	// as TaskId. Immutable: a verdict belongs to one request for ever.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]*$')",message="requestId may hold letters, digits, '-' and '_' only: give the RequestId exactly as the CLB call returned it"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="requestId is immutable: create another CLBTask to follow another request"
+	RequestID string `json:"requestId,omitempty"`
+
+	// region is the Tencent Cloud region that the request was sent to, for
+	// example ap-guangzhou, na-siliconvalley or ap-shanghai-fsi. Immutable.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z]{2}(-[a-z0-9]{2,20}){1,3})?$')",message="region must be a Tencent Cloud region such as ap-guangzhou, na-siliconvalley or ap-shanghai-fsi (not a zone, not a display name)"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region is immutable: create another CLBTask to follow a request of another region"
+	Region string `json:"region,omitempty"`
+}
+
+// Phase is where a task stands, in one word that is also a legal label value,
+// for readers that compare scalars (Argo Workflows, field selectors).
+// +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed;Unknown
+type Phase string
+
+const (
+	// PhasePending says that the cloud has not answered for this task yet.
+	PhasePending Phase = "Pending"
+	// PhaseRunning says that the cloud answered that the task is in progress.
+	PhaseRunning Phase = "Running"
+	// PhaseSucceeded says that the cloud answered that the task succeeded. Final for ever.
+	PhaseSucceeded Phase = "Succeeded"
+	// PhaseFailed says that the cloud answered that the task failed. Final for ever.
+	PhaseFailed Phase = "Failed"
+	// PhaseUnknown says that the cloud does not know the task or refuses the question for
+	// good. Nothing was decided about the task, and nothing more is asked.
+	PhaseUnknown Phase = "Unknown"
+)
+
+// Final reports whether no further question is asked in this phase.
+func (p Phase) Final() bool {
+	return p == PhaseSucceeded || p == PhaseFailed || p == PhaseUnknown
+}
+
+// CLBTaskStatus is how the request stands. The controller alone writes it.
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.phase) || !(oldSelf.phase in ['Succeeded', 'Failed']) || (has(self.phase) && self.phase == oldSelf.phase)",message="status.phase is immutable once it is Succeeded or Failed: a verdict never changes"
+type CLBTaskStatus struct {
+	// conditions say how the task stands, for kubectl wait, kstatus, Argo CD and
+	// others. Ready and Succeeded are always there; Failed, Running, Reconciling
+	// and Stalled only while they are True.
+	// +optional
+	// +listType=map
+	// +listMapKey=type
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=16
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+
+	// observedGeneration is the metadata.generation that this status speaks of;
+	// -1 where no controller has written yet.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+
+	// phase is where the task stands, in one word.
+	// +optional
+	Phase Phase `json:"phase,omitempty"`
+
+	// startTime is when the cloud first answered for this task.
+	// +optional
+	StartTime *metav1.Time `json:"startTime,omitempty"`
+
+	// completionTime is when the outcome was written: whatever it is, so that
+	// waiting for this field means waiting for "done, either way".
+	// +optional
+	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// message is what the cloud said of the outcome, such as the reason of a
+	// failure.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=4096
+	Message string `json:"message,omitempty"`
+
+	// loadBalancerIds are the load balancers that the cloud named with the
+	// outcome; filled for creations.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MinItems=1
+	// +kubebuilder:validation:MaxItems=256
+	// +kubebuilder:validation:items:MinLength=1
+	// +kubebuilder:validation:items:MaxLength=128
+	LoadBalancerIDs []string `json:"loadBalancerIds,omitempty"`
+
+	// apiRequestId is the RequestId of the DescribeTaskStatus call behind this
+	// status: the one that Tencent Cloud's support asks for.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	APIRequestID string `json:"apiRequestId,omitempty"`
+}
+
+// CLBTask follows one asynchronous request of Tencent Cloud's load balancer
+// (CLB) to its end, and shows that end as conditions.
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:resource:path=clbtasks,singular=clbtask,shortName=clbt,categories=tencentcloud,scope=Namespaced
+// +kubebuilder:selectablefield:JSONPath=`.spec.region`
+// +kubebuilder:selectablefield:JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Phase",type=string,JSONPath=`.status.phase`
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.region`
+// +kubebuilder:printcolumn:name="Request ID",type=string,JSONPath=`.spec.requestId`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
+// +kubebuilder:printcolumn:name="Load Balancers",type=string,priority=1,JSONPath=`.status.loadBalancerIds`
+type CLBTask struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object's metadata.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	// spec names the request to follow.
+	// +required
+	Spec CLBTaskSpec `json:"spec,omitzero"`
+
+	// status is how the request stands. Until a controller writes it, it reads
+	// as Pending with an observedGeneration of -1, so that no tool takes a task
+	// that nobody has looked at for a finished one.
+	// +optional
+	// +default={"observedGeneration":-1,"phase":"Pending","conditions":[{"type":"Ready","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"},{"type":"Succeeded","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"}]}
+	Status CLBTaskStatus `json:"status,omitzero"`
+}
+
+// CLBTaskList is a list of CLBTasks.
+// +kubebuilder:object:root=true
+type CLBTaskList struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard list's metadata.
+	// +optional
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	// items are the tasks.
+	Items []CLBTask `json:"items"`
+}

@@ -1,0 +1,66 @@
+package v1alpha1
+
+// Condition types of a CLBTask, in the order in which they stand in the list.
+// Ready comes first because some readers stop at the first one they know.
+const (
+	// ConditionReady is True only when the task succeeded. It is what kstatus
+	// (Flux, Helm, kpt) and Crossplane read.
+	ConditionReady = "Ready"
+	// ConditionSucceeded is Unknown until the outcome is known, then True or
+	// False for ever; it stays Unknown where the cloud cannot tell.
+	ConditionSucceeded = "Succeeded"
+	// ConditionFailed is present, and True, only when the task failed.
+	ConditionFailed = "Failed"
+	// ConditionRunning is present, and True, only while the cloud's last answer
+	// is that the task is in progress.
+	ConditionRunning = "Running"
+	// ConditionReconciling is present, and True, while the controller goes on
+	// asking (kstatus: in progress).
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present, and True, when the task ended without success
+	// and nothing more will be asked (kstatus: failed).
+	ConditionStalled = "Stalled"
+)
+
+// Reasons that the conditions carry.
+const (
+	// ReasonPending: no controller has looked at the task yet.
+	ReasonPending = "Pending"
+	// ReasonInProgress: the cloud answered that the task is in progress.
+	ReasonInProgress = "InProgress"
+	// ReasonTaskSucceeded: the cloud answered that the task succeeded.
+	ReasonTaskSucceeded = "TaskSucceeded"
+	// ReasonTaskFailed: the cloud answered that the task failed.
+	ReasonTaskFailed = "TaskFailed"
+
+	// ReasonThrottled: the account's quota is used up by others for so long that
+	// the task's state is no longer fresh.
+	ReasonThrottled = "Throttled"
+	// ReasonAPIUnavailable: the API answers with an error of its own.
+	ReasonAPIUnavailable = "APIUnavailable"
+	// ReasonAPIUnreachable: no usable answer arrives (time-out, DNS, TLS, proxy).
+	ReasonAPIUnreachable = "APIUnreachable"
+	// ReasonUnexpectedAnswer: the answer has no status, or one that is not
+	// documented.
+	ReasonUnexpectedAnswer = "UnexpectedAnswer"
+
+	// ReasonCredentialsMissing: the operator has no credentials.
+	ReasonCredentialsMissing = "CredentialsMissing"
+	// ReasonCredentialsRejected: the API does not accept the credentials.
+	ReasonCredentialsRejected = "CredentialsRejected"
+	// ReasonClockSkew: the operator's clock is too far from the API's.
+	ReasonClockSkew = "ClockSkew"
+	// ReasonAccessDenied: the account may not call DescribeTaskStatus.
+	ReasonAccessDenied = "AccessDenied"
+	// ReasonEndpointRefused: the endpoint is not the CLB API.
+	ReasonEndpointRefused = "EndpointRefused"
+
+	// ReasonTaskNotFound: the API does not know the request ID in that region.
+	ReasonTaskNotFound = "TaskNotFound"
+	// ReasonInvalidRegion: the API does not serve the region.
+	ReasonInvalidRegion = "InvalidRegion"
+	// ReasonInvalidRequest: the API refuses the request ID as malformed.
+	ReasonInvalidRequest = "InvalidRequest"
+	// ReasonQueryRefused: the API refused the question again and again, for long.
+	ReasonQueryRefused = "QueryRefused"
+)

@@ -1,0 +1,57 @@
+# Development tools and the API server for tests. The Makefile at the root
+# includes this file; paths are relative to the root.
+#
+# A tool is compiled once, into bin/tools, and again when its go.mod or go.sum
+# changes. `go tool` would compile it as well, but looks through the whole module
+# on each call, which costs more than what most of these tools do.
+
+LOCALBIN ?= $(CURDIR)/bin
+TOOLBIN := $(LOCALBIN)/tools
+
+# A rule that runs a tool names its variable as a prerequisite. A variable set to
+# a tool installed elsewhere is used as it is, since the rules below only know
+# how to make those in bin/tools.
+CONTROLLER_GEN ?= $(TOOLBIN)/controller-gen
+KUSTOMIZE ?= $(TOOLBIN)/kustomize
+GOLANGCI_LINT ?= $(TOOLBIN)/golangci-lint
+CRD_REF_DOCS ?= $(TOOLBIN)/crd-ref-docs
+KUBECONFORM ?= $(TOOLBIN)/kubeconform
+
+# The version of Kubernetes that tests run against: X.Y.Z, or X.Y for the newest
+# patch. The default is the one that hack/envtest/go.mod pins.
+ENVTEST_K8S_VERSION ?= $(shell sed -n 's,^.*k8s\.io/kubernetes v\([0-9.]*\).*,\1,p' hack/envtest/go.mod)
+
+# What `make envtest` made. Tests take it as KUBEBUILDER_ASSETS. It is not
+# exported under that name, because a KUBEBUILDER_ASSETS from outside tells
+# `make envtest` to use that one.
+ENVTEST_ASSETS := $(LOCALBIN)/k8s/current
+
+.PHONY: tools
+tools: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) $(CRD_REF_DOCS) $(KUBECONFORM) ## Compile the development tools into bin/tools.
+
+.PHONY: envtest
+envtest: ## Put etcd, kube-apiserver and kubectl into bin/k8s/current.
+	@hack/envtest/build.sh --bin-dir "$(LOCALBIN)" $(ENVTEST_K8S_VERSION)
+
+$(TOOLBIN)/controller-gen: TOOL_PACKAGE := sigs.k8s.io/controller-tools/cmd/controller-gen
+$(TOOLBIN)/kustomize: TOOL_PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
+$(TOOLBIN)/crd-ref-docs: TOOL_PACKAGE := github.com/elastic/crd-ref-docs
+$(TOOLBIN)/kubeconform: TOOL_PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
+$(TOOLBIN)/golangci-lint: TOOL_PACKAGE := sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
+
+$(TOOLBIN)/controller-gen $(TOOLBIN)/kustomize $(TOOLBIN)/crd-ref-docs $(TOOLBIN)/kubeconform: hack/tools/go.mod hack/tools/go.sum
+	$(call build-tool,hack/tools)
+
+$(TOOLBIN)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
+	$(call build-tool,hack/tools/lint)
+
+# build-tool compiles TOOL_PACKAGE from the module in a folder. The tool runs on
+# this machine, whatever the caller is compiling the operator for, and against
+# its own module, whatever workspace the caller has. An interrupted build must
+# not leave half a binary that make takes for a whole one.
+define build-tool
+@echo "building $(@F) (once)"
+@mkdir -p "$(@D)"
+@CGO_ENABLED=0 GOOS= GOARCH= GOWORK=off go -C $(1) build -mod=readonly -buildvcs=false -trimpath \
+	-o "$@.tmp" $(TOOL_PACKAGE) && mv -f "$@.tmp" "$@"
+endef

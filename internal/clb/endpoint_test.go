@@ -1,0 +1,79 @@
+package clb
+
+import "testing"
+
+func TestHosts(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		url, root, region string
+		want              Endpoint
+	}{
+		"a region answers on the shared host": {
+			region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
+		},
+		"a finance region answers on its own host only": {
+			region: "ap-shanghai-fsi", want: Endpoint{Scheme: "https", Host: "clb.ap-shanghai-fsi.tencentcloudapi.com"},
+		},
+		"the root domain replaces the default": {
+			root: "intl.tencentcloudapi.com", region: "na-ashburn", want: Endpoint{Scheme: "https", Host: "clb.intl.tencentcloudapi.com"},
+		},
+		"the root domain holds for finance regions, too": {
+			root: "internal.tencentcloudapi.com", region: "ap-shenzhen-fsi",
+			want: Endpoint{Scheme: "https", Host: "clb.ap-shenzhen-fsi.internal.tencentcloudapi.com"},
+		},
+		"an endpoint takes all regions": {
+			url: "https://Proxy.example:8443/", region: "ap-shanghai-fsi",
+			want: Endpoint{Scheme: "https", Host: "proxy.example:8443", Custom: true},
+		},
+		"plain http goes to loopback": {
+			url: "http://127.0.0.1:80", region: "ap-guangzhou", want: Endpoint{Scheme: "http", Host: "127.0.0.1:80", Custom: true},
+		},
+		"plain http goes to loopback of IPv6": {
+			url: "http://[::1]:8080", region: "ap-guangzhou", want: Endpoint{Scheme: "http", Host: "[::1]:8080", Custom: true},
+		},
+		"plain http goes to localhost": {
+			url: "http://localhost", region: "ap-guangzhou", want: Endpoint{Scheme: "http", Host: "localhost", Custom: true},
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			endpoints, err := NewEndpoints(test.url, test.root)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := endpoints.For(test.region); got != test.want {
+				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+		})
+	}
+}
+
+func TestBadEndpointsAreRefused(t *testing.T) {
+	for sentence, test := range map[string]struct{ url, root string }{
+		"plain http to a host that is not loopback":  {url: "http://clb.tencentcloudapi.com"},
+		"plain http to a name that looks like it":    {url: "http://localhost.example.com"},
+		"plain http to a private address":            {url: "http://10.0.0.1"},
+		"another scheme":                             {url: "ftp://127.0.0.1"},
+		"no scheme":                                  {url: "clb.tencentcloudapi.com"},
+		"no host":                                    {url: "https://"},
+		"a path":                                     {url: "https://proxy.example/clb"},
+		"a query":                                    {url: "https://proxy.example/?a=b"},
+		"a password":                                 {url: "https://user:hunter2@proxy.example"},
+		"a port that is none":                        {url: "https://proxy.example:99999"},
+		"what is no URL":                             {url: "https://user:hunter2@%zz"},
+		"a root domain of one label":                 {root: "com"},
+		"a root domain with an empty label":          {root: "a..com"},
+		"a root domain that brings a path":           {root: "evil.example/x"},
+		"a root domain with a port":                  {root: "evil.example:1"},
+		"a root domain that ends in a dot":           {root: "tencentcloudapi.com."},
+		"a root domain that would split a host name": {root: "a b.com"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			_, err := NewEndpoints(test.url, test.root)
+			if err == nil {
+				t.Fatal("it was accepted")
+			}
+			if shows(err.Error(), "hunter2") {
+				t.Errorf("the error shows the password: %v", err)
+			}
+		})
+	}
+}

@@ -1,0 +1,153 @@
+// Command manager runs clbtask-operator: it follows asynchronous tasks of Tencent
+// Cloud's load balancer (CLB) and writes how they end to CLBTask objects.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/validation"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	_ "k8s.io/client-go/plugin/pkg/client/auth" // Credential plugins of kubeconfigs.
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client/config"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/controllers"
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+// settings are the flags.
+type settings struct {
+	kubeconfig           string
+	manager              ctrl.Options
+	endpoint, rootDomain string
+	timeout              time.Duration
+	controller           controllers.Options
+	logging              zap.Options
+}
+
+// watch adds a list of namespaces.
+func (s *settings) watch(list string) error {
+	watched := map[string]cache.Config{}
+	for name := range strings.SplitSeq(list, ",") {
+		if len(validation.IsDNS1123Label(name)) > 0 {
+			return fmt.Errorf("%q is not the name of a namespace", name)
+		}
+		watched[name] = cache.Config{}
+	}
+	s.manager.Cache.DefaultNamespaces = watched
+	return nil
+}
+
+func main() {
+	err := run(ctrl.SetupSignalHandler(), os.Args[1:], os.Stdout)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		_, _ = fmt.Fprintln(os.Stderr, "manager:", err)
+		os.Exit(1)
+	}
+}
+
+// parse reads the flags; --help is written to help.
+func parse(args []string, help io.Writer) (settings, error) {
+	s := settings{controller: controllers.Options{Now: time.Now}}
+	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	config.RegisterFlags(flags) // --kubeconfig
+	s.logging.BindFlags(flags)  // --zap-*
+	flags.BoolVar(&s.manager.LeaderElection, "leader-elect", false, "Let only one of several replicas ask the API at a time.")
+	flags.StringVar(&s.manager.Metrics.BindAddress, "metrics-bind-address", ":8080", "Address of the metrics endpoint; 0 for none.")
+	flags.StringVar(&s.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
+	flags.StringVar(&s.endpoint, "clb-endpoint", "", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts. Plain http to loopback hosts only.")
+	flags.StringVar(&s.rootDomain, "clb-root-domain", clb.DefaultRootDomain, "Root domain of Tencent Cloud's API hosts, such as intl.tencentcloudapi.com or internal.tencentcloudapi.com.")
+	flags.IntVar(&s.controller.Slots, "clb-requests-per-second", 10, "Calls a second for each API host and account, from 1 to 20. The API counts 20, shared with all other programs of the account.")
+	flags.DurationVar(&s.timeout, "clb-timeout", 5*time.Second, "Time-out of one call.")
+	flags.DurationVar(&s.controller.Policy.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation an unknown request ID may still become known.")
+	flags.Func("watch-namespaces", "Comma-separated `namespaces` to watch (default all).", s.watch)
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		_, _ = fmt.Fprintln(help, "manager follows asynchronous tasks of Tencent Cloud's load balancer (CLB). Flags:")
+		flags.SetOutput(help)
+		flags.PrintDefaults()
+		return s, flag.ErrHelp
+	case err != nil:
+		return s, fmt.Errorf("%w (see --help)", err)
+	case flags.NArg() > 0:
+		return s, fmt.Errorf("unexpected argument %q (see --help)", flags.Arg(0))
+	}
+	s.kubeconfig = flags.Lookup(config.KubeconfigFlagName).Value.String()
+	return s, s.controller.Validate()
+}
+
+func run(ctx context.Context, args []string, help io.Writer) error {
+	s, err := parse(args, help)
+	if err != nil {
+		return err
+	}
+	endpoints, err := clb.NewEndpoints(s.endpoint, s.rootDomain)
+	if err != nil {
+		return err
+	}
+	api, err := clb.NewAPI(endpoints, s.timeout)
+	if err != nil {
+		return err
+	}
+
+	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	credentials := clb.EnvCredentials{Getenv: os.Getenv}
+	if _, err := credentials.Credential(ctx); err != nil {
+		ctrl.Log.Info("No task can be asked about", "reason", err.Error())
+	}
+	cluster, err := ctrl.GetConfig()
+	if err != nil {
+		return fmt.Errorf("find the cluster: %w", err)
+	}
+	mgr, err := newManager(cluster, s)
+	if err != nil {
+		return err
+	}
+	if err := controllers.SetupCLBTaskController(mgr, api, credentials, s.controller); err != nil {
+		return err
+	}
+	return mgr.Start(ctx)
+}
+
+// newManager makes the controller-runtime manager: cache, leader election, metrics
+// and probes.
+func newManager(cluster *rest.Config, s settings) (ctrl.Manager, error) {
+	// The lease lives in the pod's namespace, or outside a cluster in that of the
+	// kubeconfig.
+	rules := clientcmd.NewDefaultClientConfigLoadingRules()
+	rules.ExplicitPath = s.kubeconfig
+	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("find the operator's namespace: %w", err)
+	}
+	scheme := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+		return nil, err
+	}
+	s.manager.Scheme = scheme
+	s.manager.LeaderElectionNamespace = namespace
+	s.manager.LeaderElectionID = "clbtask-operator.clb.tencentcloud.com"
+	// The process ends when the manager does, so the lease can be given up at
+	// once; the next leader still waits before its first call (see polling).
+	s.manager.LeaderElectionReleaseOnCancel = true
+	mgr, err := ctrl.NewManager(cluster, s.manager)
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+}
