@@ -42,10 +42,11 @@ test: envtest ## Run all tests, with the race detector, against a real API serve
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race ./...
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) ## Make everything that is generated.
+generate: $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	@$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(CONTROLLER_GEN) rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
+	@$(CRD_REF_DOCS) --log-level=ERROR --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
 
 .PHONY: tidy
 tidy: ## Tidy the main module.

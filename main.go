@@ -53,8 +53,7 @@ func (s *settings) watch(list string) error {
 }
 
 func main() {
-	err := run(ctrl.SetupSignalHandler(), os.Args[1:], os.Stdout)
-	if err != nil && !errors.Is(err, flag.ErrHelp) {
+	if err := run(ctrl.SetupSignalHandler(), os.Args[1:], os.Stdout); err != nil && !errors.Is(err, flag.ErrHelp) {
 		_, _ = fmt.Fprintln(os.Stderr, "manager:", err)
 		os.Exit(1)
 	}
@@ -118,10 +117,10 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers.SetupCLBTaskController(mgr, api, credentials, s.controller); err != nil {
-		return err
+	if err = controllers.SetupCLBTaskController(mgr, api, credentials, s.controller); err == nil {
+		err = mgr.Start(ctx)
 	}
-	return mgr.Start(ctx)
+	return err
 }
 
 // newManager makes the controller-runtime manager: cache, leader election, metrics
