@@ -15,10 +15,12 @@ PLATFORMS ?= linux/amd64,linux/arm64
 
 .PHONY: demo
 demo: build envtest ## Run the operator against a simulated cloud, on this machine. KEEP=1 stays up.
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go run ./hack/demo --manager bin/manager $(if $(filter-out 0,$(KEEP)),--keep)
+	@go build -o bin/demo ./hack/demo
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" bin/demo --manager bin/manager $(if $(filter-out 0,$(KEEP)),--keep)
 
 .PHONY: build
 build: ## Compile the operator to bin/manager.
+	@echo "compiling bin/manager"
 	@go build -o bin/manager .
 
 .PHONY: install-manifest
@@ -69,7 +71,7 @@ verify: generate tidy lint manifests-check ## Regenerate and lint; fail where th
 
 .PHONY: clean
 clean: ## Remove what was compiled, but for the control plane in bin/k8s.
-	@rm -rf bin/manager bin/tools dist
+	@rm -rf bin/manager bin/demo bin/tools dist
 
 .PHONY: help
 help: ## Show this list.

@@ -5,7 +5,7 @@
 //
 // `make demo` builds what it needs and runs it in the root of the repository:
 //
-//	go run ./hack/demo --manager bin/manager [--keep]
+//	bin/demo --manager bin/manager [--keep]
 //
 // Exit codes: 0 when all came out as it should, and after an interrupted --keep;
 // 2 for wrong flags; 130 when interrupted earlier; 1 for all else.
