@@ -1,0 +1,42 @@
+// Package e2e tests the operator as its users run it: as a compiled program.
+package e2e
+
+import (
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestAWrongFlagIsOneClearLineAndAFailure(t *testing.T) {
+	manager := filepath.Join(t.TempDir(), "manager")
+	if out, err := exec.Command("go", "build", "-o", manager, "../..").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for flags, want := range map[string]string{
+		"--no-such-flag":                         "not defined: -no-such-flag",
+		"argument":                               `unexpected argument "argument"`,
+		"--clb-requests-per-second=0":            "give a number from 1 to 20",
+		"--clb-requests-per-second=21":           "give a number from 1 to 20",
+		"--clb-requests-per-second=many":         `invalid value "many"`,
+		"--clb-timeout=0s":                       "give a duration above zero",
+		"--clb-not-found-grace=-1s":              "give zero or more",
+		"--clb-endpoint=http://clb.example.com":  "plain http to a host that is not loopback",
+		"--clb-endpoint=https://a.example/path":  "must not have a path",
+		"--clb-root-domain=tencentcloudapi..com": "is not a domain name",
+		"--watch-namespaces=web,Shop":            `"Shop" is not the name of a namespace`,
+	} {
+		t.Run(flags, func(t *testing.T) {
+			var exit *exec.ExitError
+			out, err := exec.Command(manager, flags).CombinedOutput()
+			if !errors.As(err, &exit) || exit.ExitCode() <= 0 {
+				t.Errorf("it ended with %v", err)
+			}
+			text := strings.TrimSuffix(string(out), "\n")
+			if !strings.HasPrefix(text, "manager: ") || strings.Contains(text, "\n") || !strings.Contains(text, want) {
+				t.Errorf("it says:\n%s\nwant one line with: %s", text, want)
+			}
+		})
+	}
+}
