@@ -29,6 +29,32 @@
 // A process that died without returning its turns may have called up to its
 // last moment, so a scheduler grants nothing in the first second after Start.
 //
+// # Others who use the same quota
+//
+// A throttled answer halves the slots in use, at most once for the calls of one
+// burst, and they grow back one by one while answers are clean (limit.go). The
+// proof stands: there are never more than R.
+//
+// # Who is asked
+//
+// A task is due when some eleventh of its age has passed since it was last asked
+// (Interval), so that while the quota allows it answers are as fresh as the task
+// is young. A free slot goes at once to a task that is due. Where
+// more tasks are due than there are slots, the namespaces take turns (tenant.go)
+// and within one the task goes first whose question is worth most: that depends
+// on how likely it has finished by now, which is learned from the answers, and on
+// how long that has gone undetected (hazard.go, order.go). Every so often the task
+// that waited longest goes instead, so that none starves whatever was learned.
+//
+// While the quota is short, turns are drawn apart until they are spread evenly
+// over the second (bucket.go): a newcomer then waits for the next turn only some
+// hundredths of a second, not until the second is over. This is the one case in
+// which a slot is left free while a task is due, for less than Window/R.
+//
+// Decisions are made afresh from the present state at every event; the only
+// timer of a bucket is for the next moment at which a turn could be granted. So
+// what was waited for under load is not waited for after it.
+//
 // # What it does not do
 //
 // It does not call anything, knows neither Kubernetes nor Tencent Cloud, keeps

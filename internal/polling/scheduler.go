@@ -34,6 +34,9 @@ type Task[K comparable] struct {
 	// NotBefore, where later than the task's own interval, is the earliest time
 	// of the next turn.
 	NotBefore time.Time
+	// Resumed says that a former process has asked about the task already: it
+	// goes by its age, not among those that nobody has asked about.
+	Resumed bool
 }
 
 // Grant takes a turn for a task. It runs in a goroutine of its own and must
@@ -44,10 +47,12 @@ type Grant[K comparable] func(key K, turn *Turn[K])
 type Scheduler[K comparable] struct {
 	slots int
 	grant Grant[K]
+	worth order
+	epoch time.Time // Times inside are durations since.
 
 	mu      sync.Mutex
 	running bool
-	opens   time.Time // No turn before: see doc.go.
+	opens   time.Duration // No turn before: see doc.go.
 	entries map[K]*entry[K]
 	buckets map[Bucket]*bucket[K]
 }
@@ -61,6 +66,8 @@ func New[K comparable](slots int, grant Grant[K]) (*Scheduler[K], error) {
 	return &Scheduler[K]{
 		slots:   slots,
 		grant:   grant,
+		worth:   (*hazard).worth,
+		epoch:   time.Now(),
 		entries: map[K]*entry[K]{},
 		buckets: map[Bucket]*bucket[K]{},
 	}, nil
@@ -71,7 +78,7 @@ func (s *Scheduler[K]) Start() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.running = true
-	s.opens = time.Now().Add(Window)
+	s.opens = s.now() + Window
 	for _, b := range s.buckets {
 		s.pump(b)
 	}
@@ -92,28 +99,30 @@ func (s *Scheduler[K]) Stop() {
 func (s *Scheduler[K]) Ask(task Task[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := s.now()
 	e, known := s.entries[task.Key]
 	if known && e.bucket.name != task.Bucket {
 		// The credential changed: another account counts from now on. A turn of the
 		// old bucket still comes back to the old bucket.
-		s.remove(e)
+		s.remove(e, now)
 		known = false
 	}
 	if !known {
-		e = &entry[K]{key: task.Key, bucket: s.bucketOf(task.Bucket), index: unqueued}
-		e.bucket.tasks++
-		s.entries[task.Key] = e
+		e = s.add(task, now)
 	}
 	if e.turn != nil {
 		return
 	}
-	e.tenant, e.born = task.Tenant, task.Born
-	now := time.Now()
-	if e.index == unqueued || now.Before(e.due) {
-		e.due = now // Asking again while waiting costs no task its place.
+	e.born = max(task.Born.Sub(s.epoch), never/2) // A zero time is as old as can be.
+	e.move(task.Tenant)
+	notBefore := task.NotBefore.Sub(s.epoch)
+	if e.line == nil || notBefore > now { // Asking again costs no task its place.
+		e.due = e.dueTime(now, notBefore, rand.Float64())
+		if !known {
+			e.due = max(now, notBefore) // After a restart, too: what is known is old.
+		}
+		e.bucket.place(e, now)
 	}
-	e.due = e.dueTime(e.due, task.NotBefore, rand.Float64())
-	e.bucket.queue.put(e)
 	s.pump(e.bucket)
 }
 
@@ -123,7 +132,7 @@ func (s *Scheduler[K]) Forget(key K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if e, ok := s.entries[key]; ok {
-		s.remove(e)
+		s.remove(e, s.now())
 	}
 }
 
@@ -134,38 +143,66 @@ func (s *Scheduler[K]) Len() int {
 	return len(s.entries)
 }
 
-func (s *Scheduler[K]) remove(e *entry[K]) {
-	e.bucket.queue.drop(e)
+// now returns the time since the epoch, on the monotonic clock.
+func (s *Scheduler[K]) now() time.Duration { return time.Since(s.epoch) }
+
+func (s *Scheduler[K]) add(task Task[K], now time.Duration) *entry[K] {
+	b := s.bucketOf(task.Bucket, now)
+	e := &entry[K]{key: task.Key, bucket: b, tenant: b.tenants.of(task.Tenant), asked: never, known: never, index: unqueued}
+	if task.Resumed {
+		e.asked = now
+	}
+	b.tasks++
+	e.tenant.tasks++
+	s.entries[task.Key] = e
+	return e
+}
+
+func (s *Scheduler[K]) remove(e *entry[K], now time.Duration) {
+	e.tenant.tasks--
+	e.bucket.displace(e)
 	e.bucket.tasks--
+	if e.bucket.tasks == 0 {
+		e.bucket.idle = now
+	}
 	delete(s.entries, e.key)
-	s.prune(e.bucket)
 }
 
-func (s *Scheduler[K]) bucketOf(name Bucket) *bucket[K] {
+// bucketOf returns the bucket of a name. Where it has to make one, it lets go of
+// those that nobody has used for long: in the meantime what they learned, of
+// tasks and of the quota, serves the next tasks.
+func (s *Scheduler[K]) bucketOf(name Bucket, now time.Duration) *bucket[K] {
 	b, ok := s.buckets[name]
-	if !ok {
-		b = &bucket[K]{name: name, slots: s.slots}
-		b.timer = time.AfterFunc(time.Hour, func() { s.wake(b) })
-		b.timer.Stop()
-		s.buckets[name] = b
+	if ok {
+		return b
 	}
+	for _, old := range s.buckets {
+		if old.tasks == 0 && old.out == 0 && now-old.idle > keepIdle {
+			old.timer.Stop()
+			delete(s.buckets, old.name)
+		}
+	}
+	b = newBucket[K](name, s.slots, s.worth, now)
+	b.timer = time.AfterFunc(time.Hour, func() { s.wake(b) })
+	b.timer.Stop()
+	s.buckets[name] = b
 	return b
-}
-
-// prune lets go of a bucket that nothing refers to, once its slots are back:
-// a bucket made anew before that would own them twice.
-func (s *Scheduler[K]) prune(b *bucket[K]) {
-	if b.tasks == 0 && b.out == 0 && len(b.cooling) == 0 && s.buckets[b.name] == b {
-		b.timer.Stop()
-		delete(s.buckets, b.name)
-	}
 }
 
 func (s *Scheduler[K]) wake(b *bucket[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.pump(b)
-	s.prune(b)
+}
+
+// spreadThrottling halves the other buckets that a throttled answer speaks of.
+func (s *Scheduler[K]) spreadThrottling(t *Turn[K], now time.Duration, outcome Outcome) {
+	for _, other := range s.buckets {
+		sameAccount := outcome == ThrottledAccount && other.name.Account == t.bucket.name.Account
+		if other != t.bucket && (sameAccount || outcome == ThrottledProcess) {
+			other.limit.throttled(now, t.granted, other.limit.slots)
+		}
+	}
 }
 
 // pump grants what can be granted now and sets the timer for what cannot. It is
@@ -175,16 +212,20 @@ func (s *Scheduler[K]) pump(b *bucket[K]) {
 	if !s.running {
 		return
 	}
-	now := time.Now()
+	now := s.now()
 	b.cool(now)
-	for now.Compare(s.opens) >= 0 && b.free() > 0 {
-		e := b.queue.next(now)
-		if e == nil {
-			break
-		}
-		e.turn = &Turn[K]{scheduler: s, bucket: b, entry: e, granted: now, waited: now.Sub(e.due)}
+	b.promote(now)
+	for b.anyDue() && b.free() > 0 && now >= max(s.opens, b.opens(now)) {
+		e := b.next(now)
 		b.out++
+		b.granted = now
+		e.turn = &Turn[K]{scheduler: s, bucket: b, entry: e, granted: now, waited: now - e.due, full: b.free() == 0}
 		go s.grant(e.key, e.turn)
 	}
-	b.arm(now, s.opens)
+	b.note(now)
+	if at, ok := b.wake(now); ok {
+		b.timer.Reset(max(at, s.opens) - now)
+	} else {
+		b.timer.Stop()
+	}
 }

@@ -2,13 +2,24 @@ package polling
 
 import "time"
 
-// Outcome is what became of a turn, as far as the bucket is concerned.
+// Outcome is what became of a turn, as far as the order and the quota go.
 type Outcome int
 
 // The outcomes.
 const (
-	// Answered: the API answered, or failed for reasons that are not the quota's.
-	Answered Outcome = iota
+	// InProgress: the API answered that the task has not finished.
+	InProgress Outcome = iota
+	// Finished: the API answered that the task has finished.
+	Finished
+	// NoAnswer: the call failed for reasons that are not the quota's.
+	NoAnswer
+	// Throttled: the API refused the call for the quota of this bucket. The task
+	// keeps its place.
+	Throttled
+	// ThrottledAccount: the same, for a quota of the account at every host.
+	ThrottledAccount
+	// ThrottledProcess: the same, for a quota of all that this process calls.
+	ThrottledProcess
 	// Unused: no call was made. The slot comes back at once.
 	Unused
 )
@@ -18,8 +29,9 @@ type Turn[K comparable] struct {
 	scheduler *Scheduler[K]
 	bucket    *bucket[K]
 	entry     *entry[K]
-	granted   time.Time
+	granted   time.Duration
 	waited    time.Duration
+	full      bool // It took the last slot.
 	returned  bool
 }
 
@@ -36,15 +48,39 @@ func (t *Turn[K]) Return(outcome Outcome) {
 		return
 	}
 	t.returned = true
-	now := time.Now()
+	now := s.now()
+	used := t.bucket.out + len(t.bucket.cooling)
 	t.bucket.out--
 	if outcome != Unused {
-		t.bucket.cooling = append(t.bucket.cooling, now.Add(Window))
+		t.bucket.cooling = append(t.bucket.cooling, now+Window)
+	}
+	switch outcome {
+	case Throttled, ThrottledAccount, ThrottledProcess:
+		t.bucket.limit.throttled(now, t.granted, used)
+		s.spreadThrottling(t, now, outcome)
+	case InProgress, Finished:
+		t.bucket.limit.clean(now, t.granted, t.full)
+		t.learn(now, outcome == Finished)
+		t.entry.asked, t.entry.known = now, now
+	case NoAnswer:
 		t.entry.asked = now
+	case Unused:
 	}
 	if t.entry.turn == t {
 		t.entry.turn = nil
 	}
 	s.pump(t.bucket)
-	s.prune(t.bucket)
+}
+
+// learn lets the bucket know how long this task took, or has taken so far. After
+// a restart the first answer teaches nothing: the task may have finished while
+// nobody asked.
+func (t *Turn[K]) learn(now time.Duration, finished bool) {
+	e, rates := t.entry, t.bucket.rates
+	switch {
+	case e.known != never:
+		rates.learn(now, e.known-e.born, now-e.born, finished)
+	case e.asked == never:
+		rates.learn(now, 0, now-e.born, finished)
+	}
 }

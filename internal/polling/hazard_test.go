@@ -1,0 +1,131 @@
+package polling
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// lognormal is how tasks of the benchmarks last: median 4 s, sigma 0.8.
+func lognormal(rng *rand.Rand) time.Duration {
+	return time.Duration(4 * math.Exp(0.8*rng.NormFloat64()) * float64(time.Second))
+}
+
+// trueRate returns the hazard of that at an age in seconds.
+func trueRate(age float64) float64 {
+	z := (math.Log(age) - math.Log(4)) / 0.8
+	density := math.Exp(-z*z/2) / (math.Sqrt(2*math.Pi) * 0.8 * age)
+	return density / (math.Erfc(z/math.Sqrt2) / 2)
+}
+
+func TestTheLearnedHazardComesCloseToTheTrueOne(t *testing.T) {
+	h := newHazard(0)
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 3000 {
+		lasts, asked := lognormal(rng), time.Duration(0)
+		for {
+			next := asked + time.Duration(rng.ExpFloat64()*float64(2*time.Second))
+			h.learn(0, asked, next, lasts <= next)
+			if lasts <= next {
+				break
+			}
+			asked = next
+		}
+	}
+	for _, age := range []float64{1.5, 2, 3, 4, 6, 8, 12, 16} {
+		learned, truth := h.rates[bandOf(age)], trueRate(age)
+		if off := learned/truth - 1; math.Abs(off) > 0.25 {
+			t.Errorf("at %v s it learned %.3f finishes a second where %.3f is true", age, learned, truth)
+		}
+	}
+}
+
+func TestHazard(t *testing.T) {
+	at := func(h *hazard, age float64) float64 { return h.rates[bandOf(age)] }
+	for sentence, test := range map[string]func(t *testing.T, h *hazard){
+		"where nothing is learned the rate falls with age": func(t *testing.T, h *hazard) {
+			for band := 1; band < bandCount; band++ {
+				if h.rates[band] >= h.rates[band-1] {
+					t.Errorf("band %d: %v after %v", band, h.rates[band], h.rates[band-1])
+				}
+			}
+		},
+		"what was learned is forgotten by half in a quarter of an hour": func(t *testing.T, h *hazard) {
+			for range 50 {
+				h.learn(0, 4*time.Second, 5*time.Second, true)
+			}
+			before := h.finishes[bandOf(4.5)]
+			h.forget(forgetHalf)
+			if got := h.finishes[bandOf(4.5)] / before; math.Abs(got-0.5) > 1e-9 {
+				t.Errorf("%v of it is left", got)
+			}
+		},
+		"a crowd that got stuck gives way to the next few hundred tasks": func(t *testing.T, h *hazard) {
+			for range 20_000 {
+				h.learn(0, 0, 40*time.Second, false)
+			}
+			stuck := at(h, 5)
+			for range 2 * memory {
+				h.learn(0, 4*time.Second, 6*time.Second, true)
+			}
+			if got := at(h, 5); got < 0.1 || stuck > 0.01 {
+				t.Errorf("the rate went from %v to %v", stuck, got)
+			}
+		},
+		"a question is worth nothing at once and ever more later": func(t *testing.T, h *hazard) {
+			last := h.worth(time.Minute, time.Minute)
+			if last != 0 {
+				t.Errorf("at once it is worth %v", last)
+			}
+			for wait := time.Millisecond; wait < 10*time.Second; wait *= 2 {
+				worth := h.worth(time.Minute, time.Minute+wait)
+				if worth <= last {
+					t.Errorf("after %v it is worth %v, before that %v", wait, worth, last)
+				}
+				last = worth
+			}
+		},
+		"for small hazards it is worth half the rate times the square of the wait": func(t *testing.T, h *hazard) {
+			rate, wait := at(h, 3700), 10.0
+			got := h.worth(time.Hour, time.Hour+10*time.Second)
+			if want := rate * wait * wait / 2; math.Abs(got/want-1) > 0.02 {
+				t.Errorf("it is worth %v, want %v", got, want)
+			}
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) { test(t, newHazard(0)) })
+	}
+}
+
+func FuzzHazardStaysANumber(f *testing.F) {
+	f.Add(int64(0), int64(time.Second), true, int64(time.Minute))
+	f.Add(int64(-5), int64(1<<62), false, int64(0))
+	f.Add(int64(time.Hour), int64(time.Second), true, int64(1<<61))
+	f.Fuzz(func(t *testing.T, from, to int64, finished bool, later int64) {
+		h := newHazard(0)
+		for range 50 {
+			h.learn(max(time.Duration(later), 0), time.Duration(from), time.Duration(max(from, to)), finished)
+		}
+		for band, rate := range h.rates {
+			if !(rate > 0) || math.IsInf(rate, 0) {
+				t.Fatalf("band %d has the rate %v", band, rate)
+			}
+		}
+		if worth := h.worth(time.Duration(from), time.Duration(max(from, to))); math.IsNaN(worth) || math.IsInf(worth, 0) {
+			t.Fatalf("a question is worth %v", worth)
+		}
+	})
+}
+
+func TestEachBandBeginsWhereTheLastOneEnds(t *testing.T) {
+	for band := 1; band < bandCount; band++ {
+		start := bandStarts[band]
+		if got := bandOf(start * 1.0001); got != band {
+			t.Errorf("%v s is in band %d, want %d", start, got, band)
+		}
+		if got := bandOf(start * 0.9999); got != band-1 {
+			t.Errorf("just before %v s is in band %d, want %d", start, got, band-1)
+		}
+	}
+}

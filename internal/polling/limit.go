@@ -1,0 +1,70 @@
+package polling
+
+import "time"
+
+const (
+	// probeAfter is how long a bucket stays just below where it was throttled
+	// before it tries one slot more. Each try that goes well halves it.
+	probeAfter = 20 * time.Second
+	// maxPause is the longest rest of a bucket that is throttled at one slot.
+	maxPause = 30 * time.Second
+)
+
+// limit is how many of its slots a bucket may use while others use the quota,
+// too. A throttled answer halves what was in use. It grows back one by one with
+// clean answers: each second to just below where it was throttled, and from there
+// on by careful tries, since every try that fails costs a call, maybe one of the
+// others'.
+type limit struct {
+	most  int // What the bucket owns.
+	slots int // What it may use now.
+
+	known   int           // It was fine to use so many.
+	changed time.Duration // When slots last changed.
+	cut     time.Duration // When slots were last halved.
+	probe   time.Duration // How long to wait before the next try above known.
+
+	pause   time.Duration // The last rest, where it was throttled at one slot.
+	resumes time.Duration // When that ends.
+}
+
+func newLimit(most int) limit {
+	return limit{most: most, slots: most, known: most, cut: never, resumes: never, probe: probeAfter}
+}
+
+// throttled notes that a call granted at some time was refused for the quota,
+// while so many slots were in use. The calls of one burst are one sign: those
+// granted before the last cut say nothing new.
+func (l *limit) throttled(now, granted time.Duration, used int) {
+	if granted < l.cut {
+		return
+	}
+	used = min(used, l.slots)
+	l.slots, l.known = max(used/2, 1), max(used-1, 1)
+	l.cut, l.changed, l.probe = now, now, probeAfter
+	if used <= 1 {
+		l.pause = min(max(2*l.pause, Window), maxPause)
+		l.resumes = now + l.pause
+	}
+}
+
+// clean notes that a call granted at some time was answered. full says that it
+// used the last slot: only then does the answer tell anything about one more.
+func (l *limit) clean(now, granted time.Duration, full bool) {
+	if granted < l.cut {
+		return
+	}
+	l.pause = 0
+	wait := Window
+	if l.slots >= l.known {
+		wait = l.probe
+	}
+	if !full || l.slots >= l.most || now-l.changed < wait {
+		return
+	}
+	l.slots++
+	l.changed = now
+	if l.slots > l.known {
+		l.known, l.probe = l.slots, max(l.probe/2, Window)
+	}
+}

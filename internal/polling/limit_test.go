@@ -1,0 +1,118 @@
+package polling
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// cleanFor lets answers of a busy bucket be clean for some time, and returns how
+// many slots it may use then.
+func cleanFor(l *limit, now *time.Duration, lasting time.Duration) int {
+	for end := *now + lasting; *now < end; *now += 50 * time.Millisecond {
+		l.clean(*now, *now, true)
+	}
+	return l.slots
+}
+
+func TestLimit(t *testing.T) {
+	now := time.Hour
+	for sentence, test := range map[string]func(t *testing.T, l *limit){
+		"a throttled answer halves the slots in use, not those that it owns": func(t *testing.T, l *limit) {
+			if l.throttled(now, now, 12); l.slots != 6 {
+				t.Errorf("%d slots", l.slots)
+			}
+		},
+		"the throttled answers of one burst halve once": func(t *testing.T, l *limit) {
+			for i := range time.Duration(8) {
+				l.throttled(now+i, now-time.Second, 16)
+			}
+			if l.slots != 8 {
+				t.Errorf("%d slots", l.slots)
+			}
+			if l.throttled(now+Window, now+Window/2, 8); l.slots != 4 {
+				t.Errorf("%d slots after another burst", l.slots)
+			}
+		},
+		"they grow back one each second, to just below where it was throttled": func(t *testing.T, l *limit) {
+			l.throttled(now, now, 12)
+			at := now + 1
+			for want := 6; want < 11; want++ {
+				if l.slots != want {
+					t.Fatalf("%d slots, want %d", l.slots, want)
+				}
+				cleanFor(l, &at, Window+50*time.Millisecond)
+			}
+			if got := cleanFor(l, &at, 15*time.Second); got != 11 {
+				t.Errorf("%d slots", got)
+			}
+		},
+		"beyond that each clean try comes sooner": func(t *testing.T, l *limit) {
+			l.throttled(now, now, 12)
+			at := now + 1
+			if got := cleanFor(l, &at, 50*time.Second); got < 18 {
+				t.Errorf("%d slots after 50 s", got)
+			}
+			if got := cleanFor(l, &at, 10*time.Second); got != 20 {
+				t.Errorf("%d slots after a minute", got)
+			}
+		},
+		"answers of a bucket with idle slots say nothing about more": func(t *testing.T, l *limit) {
+			l.throttled(now, now, 12)
+			for i := range time.Duration(1000) {
+				l.clean(now+i*Window, now+i*Window, false)
+			}
+			if l.slots != 6 {
+				t.Errorf("%d slots", l.slots)
+			}
+		},
+		"throttled at one slot it rests, twice as long each time, until an answer is clean": func(t *testing.T, l *limit) {
+			at := now
+			for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+				l.throttled(at, at, 1)
+				if got := l.resumes - at; got != want*time.Second || l.slots != 1 {
+					t.Errorf("it rests for %v with %d slots, want %d s with 1", got, l.slots, want)
+				}
+				at = l.resumes
+			}
+			l.clean(at, at, true)
+			if l.throttled(at+1, at+1, 1); l.resumes-at-1 != Window {
+				t.Errorf("it rests for %v", l.resumes-at-1)
+			}
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLimit(20)
+			test(t, &l)
+		})
+	}
+}
+
+func TestThrottledAnswersReachAsFarAsTheySay(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		outcome Outcome
+		want    map[Bucket]int
+	}{
+		"this bucket alone":           {Throttled, map[Bucket]int{{"a", "1"}: 1, {"b", "1"}: 8, {"a", "2"}: 8}},
+		"every host of the account":   {ThrottledAccount, map[Bucket]int{{"a", "1"}: 1, {"b", "1"}: 4, {"a", "2"}: 8}},
+		"every bucket of the process": {ThrottledProcess, map[Bucket]int{{"a", "1"}: 1, {"b", "1"}: 4, {"a", "2"}: 4}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, got := start(t, 8)
+				turns := map[Bucket]*Turn[string]{}
+				for b := range test.want {
+					s.Ask(Task[string]{Key: b.Host + b.Account, Bucket: b, Born: time.Now()})
+					g := got.next(t)
+					turns[g.turn.bucket.name] = g.turn
+				}
+				turns[Bucket{"a", "1"}].Return(test.outcome)
+				for b, want := range test.want {
+					if slots := s.buckets[b].limit.slots; slots != want {
+						t.Errorf("%v may use %d slots, want %d", b, slots, want)
+					}
+				}
+			})
+		})
+	}
+}

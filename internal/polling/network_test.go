@@ -1,0 +1,215 @@
+package polling
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// gateway is a server of 20 requests in any second, which another program uses,
+// too. It notes what becomes of our requests.
+type gateway struct {
+	mu                 sync.Mutex
+	accepted           []time.Time
+	answered, refused  int
+	others             time.Duration // Between two requests of the other; zero for none.
+	nextOther, counted time.Time
+}
+
+// arrive reports whether a request of ours passes.
+func (g *gateway) arrive() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	now := time.Now()
+	for ; g.others > 0 && !g.nextOther.After(now); g.nextOther = g.nextOther.Add(g.others) {
+		g.pass(g.nextOther)
+	}
+	passes := g.pass(now)
+	if now.After(g.counted) {
+		if passes {
+			g.answered++
+		} else {
+			g.refused++
+		}
+	}
+	return passes
+}
+
+func (g *gateway) pass(at time.Time) bool {
+	for len(g.accepted) > 0 && at.Sub(g.accepted[0]) >= Window {
+		g.accepted = g.accepted[1:]
+	}
+	if len(g.accepted) >= MaxSlots {
+		return false
+	}
+	g.accepted = append(g.accepted, at)
+	return true
+}
+
+// count begins to count anew.
+func (g *gateway) count() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answered, g.refused, g.counted = 0, 0, time.Now()
+}
+
+// busy runs a scheduler with more tasks than it can ask about at a gateway, until
+// stop is called.
+func busy(t *testing.T, g *gateway) (stop func()) {
+	t.Helper()
+	var s *Scheduler[int]
+	ask := func(key int) { s.Ask(Task[int]{Key: key, Bucket: home, Born: time.Now().Add(-time.Second)}) }
+	s, err := New(MaxSlots, func(key int, turn *Turn[int]) {
+		pass(10 * time.Millisecond)
+		outcome := InProgress
+		if !g.arrive() {
+			outcome = Throttled
+		}
+		pass(10 * time.Millisecond)
+		turn.Return(outcome)
+		ask(key)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	for key := range 300 {
+		ask(key)
+	}
+	return func() {
+		s.Stop()
+		pass(time.Second) // Calls under way come back.
+	}
+}
+
+func TestAnotherProgramThatUsesTheQuotaIsGivenRoom(t *testing.T) {
+	for _, others := range []int{4, 8, 12, 16, 19} {
+		t.Run(fmt.Sprint(others, " of 20 requests a second are another's"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := &gateway{others: Window / time.Duration(others), nextOther: time.Now()}
+				defer busy(t, g)()
+				pass(11 * time.Second)
+				g.count()
+				pass(2 * time.Minute)
+				left := 120 * (MaxSlots - others)
+				if share := float64(g.refused) / float64(g.answered+g.refused); share > 0.03 {
+					t.Errorf("%.1f %% of our calls were throttled", 100*share)
+				}
+				if g.answered*100 < left*80 {
+					t.Errorf("%d of our calls were answered, of %d that are left to us", g.answered, left)
+				}
+
+				g.mu.Lock()
+				g.others = 0
+				g.mu.Unlock()
+				pass(time.Minute)
+				g.count()
+				pass(10 * time.Second)
+				if g.answered < 190 || g.refused > 0 {
+					t.Errorf("a minute after it has ended %d calls were answered in 10 s and %d throttled", g.answered, g.refused)
+				}
+			})
+		})
+	}
+}
+
+func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
+	// life returns when the tasks of the bucket home are granted, beside fifty others
+	// whose turns become what trouble makes of them.
+	life := func(t *testing.T, trouble func(*Turn[string])) (at []time.Duration) {
+		synctest.Test(t, func(t *testing.T) {
+			var mu sync.Mutex
+			s, err := New(5, func(key string, turn *Turn[string]) {
+				if turn.bucket.name != home {
+					trouble(turn)
+					return
+				}
+				mu.Lock()
+				at = append(at, time.Duration(time.Now().UnixNano()))
+				mu.Unlock()
+				pass(20 * time.Millisecond)
+				turn.Return(NoAnswer)
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.Start()
+			for i := range 50 * 20 {
+				if trouble != nil {
+					s.Ask(Task[string]{Key: fmt.Sprint("t", i), Bucket: Bucket{Host: fmt.Sprint(i % 50), Account: fmt.Sprint(i % 50)}, Born: time.Now()})
+				}
+			}
+			for i := range 100 {
+				s.Ask(Task[string]{Key: fmt.Sprint("home", i), Bucket: home, Born: time.Now()})
+			}
+			pass(time.Minute)
+			s.Stop()
+			pass(2 * time.Minute) // Those that hang come back.
+		})
+		return at
+	}
+	alone := life(t, nil)
+	if len(alone) != 100 {
+		t.Fatalf("%d of 100 tasks were asked", len(alone))
+	}
+	for sentence, trouble := range map[string]func(*Turn[string]){
+		"their calls hang":        func(turn *Turn[string]) { pass(2 * time.Minute); turn.Return(NoAnswer) },
+		"their calls are refused": func(turn *Turn[string]) { turn.Return(NoAnswer) },
+		"they are throttled":      func(turn *Turn[string]) { turn.Return(Throttled) },
+		"their accounts are":      func(turn *Turn[string]) { turn.Return(ThrottledAccount) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			beside := life(t, trouble)
+			if fmt.Sprint(beside) != fmt.Sprint(alone) {
+				t.Errorf("its turns came at other times:\n%v\nalone:\n%v", beside, alone)
+			}
+		})
+	}
+}
+
+func TestWhileTheQuotaIsShortTurnsAreSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, got := start(t, 10)
+		ask := func(key string) { s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now()}) }
+		for i := range 200 {
+			ask(fmt.Sprint(i))
+		}
+		var times []time.Time
+		for range 300 {
+			g := got.next(t)
+			times = append(times, g.at)
+			g.turn.Return(InProgress)
+			ask(g.key)
+		}
+		if burst := times[9].Sub(times[0]); burst != 0 {
+			t.Errorf("the first ten turns took %v", burst)
+		}
+		least := time.Duration(spreadShare * float64(Window) / 10)
+		for i := 201; i < len(times); i++ {
+			if gap := times[i].Sub(times[i-1]); gap < least-time.Microsecond {
+				t.Fatalf("turn %d came %v after the one before, want at least %v", i, gap, least)
+			}
+		}
+		if rate := 99 / times[299].Sub(times[200]).Seconds(); rate < 9.9 {
+			t.Errorf("%.2f turns a second", rate)
+		}
+	})
+}
+
+func TestBucketsWithoutTasksAreLetGoOfAfterAnHour(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, got := start(t, 1)
+		for i, wait := range []time.Duration{0, keepIdle / 2, keepIdle + time.Second} {
+			pass(wait)
+			key := fmt.Sprint(i)
+			s.Ask(Task[string]{Key: key, Bucket: Bucket{Host: key}, Born: time.Now()})
+			got.next(t).turn.Return(Finished)
+			s.Forget(key)
+		}
+		if _, kept := s.buckets[Bucket{Host: "1"}]; kept || len(s.buckets) != 1 {
+			t.Errorf("%d buckets are left", len(s.buckets))
+		}
+	})
+}
