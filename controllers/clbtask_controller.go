@@ -170,7 +170,7 @@ func (r *CLBTaskReconciler) settle(ctx context.Context, task *v1alpha1.CLBTask, 
 	name := client.ObjectKeyFromObject(task)
 	r.poller.settle(name, seen, outcome{streak: decision.Streak, written: version, notBefore: r.notBefore(task, seen, decision.Again)})
 	if decision.Again == Never {
-		r.poller.scheduler.Forget(name)
+		r.poller.unfollow(name)
 		// The rest is forgotten once the cache has surely seen the verdict: until
 		// then a stale read must find the version that was written.
 		return ctrl.Result{RequeueAfter: time.Second}, nil

@@ -19,42 +19,19 @@ import (
 type poller struct {
 	api         *clb.API
 	credentials clb.CredentialSource
-	scheduler   *polling.Scheduler[types.NamespacedName]
+	scheduler   *polling.Scheduler[*inquiry]
 	now         func() time.Time
 
-	mu    sync.Mutex
-	ctx   context.Context //nolint:containedctx // The controller's: calls outlive the Reconcile that asked for them, and end with it.
-	queue func(types.NamespacedName)
-	tasks map[types.NamespacedName]*inquiry
-}
-
-// inquiry is one task, from when it is first asked about to its outcome.
-type inquiry struct {
-	uid      types.UID
-	question clb.Question
-	account  string
-	// report is what the last question brought, until it is settled.
-	report *report
-	outcome
-}
-
-// outcome is what dealing with a report left behind.
-type outcome struct {
-	streak Streak
-	// notBefore is the end of the backoff that the streak has earned.
-	notBefore time.Time
-	// written is the resource version of the last status written.
-	written string
-}
-
-// report is an observation with its time.
-type report struct {
-	Observation
-	at time.Time
+	mu        sync.Mutex
+	ctx       context.Context //nolint:containedctx // The controller's: calls outlive the Reconcile that asked for them, and end with it.
+	queue     func(types.NamespacedName)
+	tasks     map[types.NamespacedName]*follower
+	inquiries map[subject]*inquiry
 }
 
 func newPoller(api *clb.API, credentials clb.CredentialSource, options Options) (*poller, error) {
-	p := &poller{api: api, credentials: credentials, now: options.Now, tasks: map[types.NamespacedName]*inquiry{}}
+	p := &poller{api: api, credentials: credentials, now: options.Now}
+	p.tasks, p.inquiries = map[types.NamespacedName]*follower{}, map[subject]*inquiry{}
 	scheduler, err := polling.New(options.Slots, p.turn)
 	if err != nil {
 		return nil, err
@@ -79,25 +56,25 @@ func (p *poller) start(ctx context.Context, queue func(types.NamespacedName)) {
 func (p *poller) look(name types.NamespacedName, uid types.UID) (*report, Streak) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q, ok := p.tasks[name]
-	if ok && q.uid != uid {
+	f, ok := p.tasks[name]
+	if ok && f.uid != uid {
 		p.drop(name)
 		ok = false
 	}
 	if !ok {
-		q = &inquiry{uid: uid}
-		p.tasks[name] = q
+		f = &follower{name: name, uid: uid}
+		p.tasks[name] = f
 		trackedTasks.Inc()
 	}
-	return q.report, q.streak
+	return f.report, f.streak
 }
 
 // written returns the resource version of the last status written for a task.
 func (p *poller) written(name types.NamespacedName) string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if q, ok := p.tasks[name]; ok {
-		return q.written
+	if f, ok := p.tasks[name]; ok {
+		return f.written
 	}
 	return ""
 }
@@ -107,17 +84,26 @@ func (p *poller) written(name types.NamespacedName) string {
 func (p *poller) settle(name types.NamespacedName, dealt *report, o outcome) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q, ok := p.tasks[name]
+	f, ok := p.tasks[name]
 	if !ok {
 		return
 	}
-	if q.report == dealt {
-		q.report = nil
+	if f.report == dealt {
+		f.report = nil
 	}
 	if o.written == "" {
-		o.written = q.written
+		o.written = f.written
 	}
-	q.outcome = o
+	f.outcome = o
+}
+
+// unfollow asks nothing more for a task, and keeps what is known of it.
+func (p *poller) unfollow(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if f, ok := p.tasks[name]; ok {
+		p.leave(f)
+	}
 }
 
 // forget drops a task: nothing more is asked about it.
@@ -128,11 +114,19 @@ func (p *poller) forget(name types.NamespacedName) {
 }
 
 func (p *poller) drop(name types.NamespacedName) {
-	if _, ok := p.tasks[name]; ok {
+	if f, ok := p.tasks[name]; ok {
+		p.leave(f)
 		delete(p.tasks, name)
 		trackedTasks.Dec()
 	}
-	p.scheduler.Forget(name)
+}
+
+// leave lets go of the question that a follower asked last.
+func (p *poller) leave(f *follower) {
+	if q := f.inquiry; q != nil && q.leave(f) {
+		delete(p.inquiries, q.subject)
+		p.scheduler.Forget(q)
+	}
 }
 
 // ask asks for the next turn of a task, after its backoff. It fails where there
@@ -142,64 +136,72 @@ func (p *poller) ask(ctx context.Context, task *v1alpha1.CLBTask) error {
 	if err != nil {
 		return err
 	}
-	name := types.NamespacedName{Namespace: task.Namespace, Name: task.Name}
+	about := subject{
+		bucket: polling.Bucket{Host: p.api.Endpoint(task.Spec.Region).Host, Account: credential.Account()},
+		region: task.Spec.Region,
+		taskID: task.Spec.RequestID,
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	q, ok := p.tasks[name]
+	f, ok := p.tasks[types.NamespacedName{Namespace: task.Namespace, Name: task.Name}]
 	if !ok {
 		return nil // Forgotten meanwhile.
 	}
-	q.account = credential.Account()
-	q.question = clb.Question{Region: task.Spec.Region, TaskID: task.Spec.RequestID}
-	p.scheduler.Ask(polling.Task[types.NamespacedName]{
-		Key:       name,
-		Bucket:    polling.Bucket{Host: p.api.Endpoint(task.Spec.Region).Host, Account: q.account},
+	if f.inquiry != nil && f.inquiry.subject != about {
+		p.leave(f)
+	}
+	q, ok := p.inquiries[about]
+	if !ok {
+		q = &inquiry{subject: about}
+		p.inquiries[about] = q
+	}
+	q.join(f, bornAt(task.CreationTimestamp.Time, p.now()))
+	p.scheduler.Ask(polling.Task[*inquiry]{
+		Key:       q,
+		Bucket:    q.bucket,
 		Tenant:    task.Namespace,
-		Born:      task.CreationTimestamp.Time,
+		Born:      q.born,
 		NotBefore: q.notBefore,
+		Resumed:   task.Status.StartTime != nil,
 	})
 	return nil
 }
 
-// turn makes the one call that a turn allows.
-func (p *poller) turn(name types.NamespacedName, turn *polling.Turn[types.NamespacedName]) {
+// turn makes the one call that a turn allows, and tells the answer to all who
+// wait for it. The turn is returned first: who asks between the two gets this
+// answer, and one turn more to use or leave.
+func (p *poller) turn(q *inquiry, turn *polling.Turn[*inquiry]) {
 	defer turn.Return(polling.Unused) // Where no call was made: a second Return counts for nothing.
 	p.mu.Lock()
-	ctx, queue, q := p.ctx, p.queue, p.tasks[name]
-	var question clb.Question
-	var account string
-	if q != nil {
-		question, account = q.question, q.account
-	}
+	ctx, queue, names := p.ctx, p.queue, q.names()
 	p.mu.Unlock()
-	if q == nil {
+	if len(names) == 0 {
 		return
 	}
 	credential, err := p.credentials.Credential(ctx)
-	if err != nil || credential.Account() != account {
+	if err != nil || credential.Account() != q.bucket.Account {
 		// The turn is another account's: the reconciler asks anew.
 		turn.Return(polling.Unused)
+	} else {
+		turnWaitSeconds.Observe(turn.Waited().Seconds())
+		seen, ok := p.call(ctx, clb.Question{Region: q.region, TaskID: q.taskID, Credential: credential})
+		if !ok {
+			turn.Return(polling.NoAnswer)
+			return
+		}
+		turn.Return(seen.outcome())
+		p.mu.Lock()
+		names = q.tell(&seen)
+		p.mu.Unlock()
+	}
+	for _, name := range names {
 		queue(name)
-		return
 	}
-	question.Credential = credential
-	turnWaitSeconds.Observe(turn.Waited().Seconds())
-	seen, ok := p.call(ctx, name, question)
-	turn.Return(polling.Answered)
-	if !ok {
-		return
-	}
-	p.mu.Lock()
-	if p.tasks[name] == q {
-		q.report = &seen
-	}
-	p.mu.Unlock()
-	queue(name)
 }
 
 // call asks once. It reports false where the controller is ending, which says
 // nothing about the task.
-func (p *poller) call(ctx context.Context, name types.NamespacedName, question clb.Question) (report, bool) {
+func (p *poller) call(ctx context.Context, question clb.Question) (report, bool) {
 	begun := p.now()
 	answer, err := p.api.DescribeTaskStatus(ctx, question)
 	seen := report{at: p.now()}
@@ -216,7 +218,7 @@ func (p *poller) call(ctx context.Context, name types.NamespacedName, question c
 	code := "OK"
 	if failed != nil {
 		code = failed.Code
-		log.FromContext(ctx).V(1).Info("The question was not answered", "task", name, "requestID", question.TaskID,
+		log.FromContext(ctx).V(1).Info("The question was not answered", "requestID", question.TaskID,
 			"region", question.Region, "code", code, "class", failed.Class.String(), "reason", failed.Problem,
 			"apiRequestID", failed.RequestID, "message", failed.Message)
 	}
