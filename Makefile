@@ -43,6 +43,19 @@ docker-buildx: ## Build and push the container image IMG for PLATFORMS.
 test: envtest ## Run all tests, with the race detector, against a real API server.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race ./...
 
+.PHONY: bench
+bench: envtest ## Compare ways to poll, side by side; some half an hour. Writes docs/benchmarks.
+	@mkdir -p bin
+	@go test -run '^TestCompareOrders$$' ./internal/polling -args -compare="$(LOCALBIN)/orders.md"
+	@{ printf '\n## The cost of a decision\n\n```\n'; go test -run '^$$' -bench . ./internal/polling; printf '```\n'; } | tee -a "$(LOCALBIN)/orders.md"
+	@go -C test/bench build -o "$(LOCALBIN)/bench" .
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -append "$(LOCALBIN)/orders.md" -out docs/benchmarks
+
+.PHONY: bench-short
+bench-short: envtest ## See that the benchmarks run, with small loads.
+	@go -C test/bench build -o "$(LOCALBIN)/bench" .
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -short
+
 .PHONY: generate
 generate: $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...

@@ -89,11 +89,13 @@ func TestAnotherProgramThatUsesTheQuotaIsGivenRoom(t *testing.T) {
 		t.Run(fmt.Sprint(others, " of 20 requests a second are another's"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				g := &gateway{others: Window / time.Duration(others), nextOther: time.Now()}
-				defer busy(t, g)()
+				stop := busy(t, g)
+				defer stop()
 				pass(11 * time.Second)
 				g.count()
 				pass(2 * time.Minute)
 				left := 120 * (MaxSlots - others)
+				g.mu.Lock()
 				if share := float64(g.refused) / float64(g.answered+g.refused); share > 0.03 {
 					t.Errorf("%.1f %% of our calls were throttled", 100*share)
 				}
@@ -101,12 +103,13 @@ func TestAnotherProgramThatUsesTheQuotaIsGivenRoom(t *testing.T) {
 					t.Errorf("%d of our calls were answered, of %d that are left to us", g.answered, left)
 				}
 
-				g.mu.Lock()
 				g.others = 0
 				g.mu.Unlock()
 				pass(time.Minute)
 				g.count()
 				pass(10 * time.Second)
+				g.mu.Lock()
+				defer g.mu.Unlock()
 				if g.answered < 190 || g.refused > 0 {
 					t.Errorf("a minute after it has ended %d calls were answered in 10 s and %d throttled", g.answered, g.refused)
 				}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+)
+
+// goal is a figure that the project has set itself, and what was measured.
+type goal struct {
+	load, what      string
+	limit, measured float64
+	// atLeast says that the limit is a lower one.
+	atLeast bool
+}
+
+func (g goal) reached() bool {
+	if g.atLeast {
+		return g.measured >= g.limit
+	}
+	return g.measured <= g.limit
+}
+
+// loadGoals are the goals of the loads that every strategy has.
+func loadGoals(name string, f figures) []goal {
+	lost := float64(f.gaveUp + f.undecided + f.wrong)
+	throttled := float64(f.throttled)
+	at := func(what string, limit, measured float64) goal {
+		return goal{load: name, what: what, limit: limit, measured: measured}
+	}
+	switch name {
+	case "1 task":
+		// 5 % of the task's duration + 0.1 s, as a mean.
+		return []goal{at("mean latency, s", 0.1+0.05*f.duration, f.mean()), at("calls", 25, f.calls)}
+	case "200 at once":
+		return []goal{at("mean latency, s", 4.7, f.mean()), at("calls a task", 1.8, f.calls), at("throttled", 0, throttled)}
+	case "1000 at once":
+		return []goal{
+			at("makespan over its bound", 1.15, f.makespan), at("calls a task", 1.15, f.calls),
+			at("throttled", 0, throttled), at("lost", 0, lost),
+		}
+	case "5/s":
+		return []goal{at("mean latency, s", 0.9, f.mean())}
+	case "10/s":
+		return []goal{
+			at("mean latency, s", 1.9, f.mean()), at("p99 latency, s", 5, f.quantile(0.99)),
+			at("calls a task", 2.6, f.calls), at("throttled", 0, throttled), at("lost", 0, lost),
+		}
+	case "2000 stuck, 3/s":
+		return []goal{at("mean latency, s", 0.8, f.mean())}
+	default:
+		return nil
+	}
+}
+
+// newcomers measures how long the one task of another namespace takes while one
+// namespace keeps the quota busy with 2000.
+func (c *cluster) newcomers(ctx context.Context) ([]goal, error) {
+	const busy, newcomers, lasts = 2000, 5, 8 * time.Second
+	r, err := newRun()
+	if err != nil {
+		return nil, err
+	}
+	defer r.server.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var spaces []string
+	var seen []*observer
+	for range 1 + newcomers {
+		name, err := c.namespace(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o, err := c.observe(ctx, r, name)
+		if err != nil {
+			return nil, err
+		}
+		spaces, seen = append(spaces, name), append(seen, o)
+	}
+	ended, err := c.operate(ctx, r, spaces...)
+	if err != nil {
+		return nil, err
+	}
+	r.begun = time.Now()
+	if err := c.submitAll(ctx, r, seen[0], spaces[0], load{stuck: busy}.arrivals(1, 0)); err != nil {
+		return nil, err
+	}
+	pause(ctx, 10*time.Second)
+	first, verdict := 0.0, math.Inf(-1)
+	for i := range newcomers {
+		begun := time.Now()
+		id := fmt.Sprintf("newcomer-%d", i)
+		all := []arrival{{id: id, task: clbsim.Task{ID: id, Duration: lasts}}}
+		if err := c.submitAll(ctx, r, seen[1+i], spaces[1+i], all); err != nil {
+			return nil, err
+		}
+		r.wait(ctx)
+		first = max(first, seen[1+i].running[id].Sub(begun).Seconds())
+		j := r.jobs[len(r.jobs)-1]
+		verdict = max(verdict, j.decided.Sub(j.end).Seconds())
+	}
+	cancel()
+	ended()
+	const name = "2000 of one namespace, then one of another"
+	return []goal{
+		{load: name, what: "first answer seen, s (worst of 5)", limit: 0.5, measured: first},
+		{load: name, what: "verdict seen, s (worst of 5; 10 % of its age + 0.3)", limit: lasts.Seconds()/10 + 0.3, measured: verdict},
+	}, nil
+}
+
+// shared measures how the operator gets on with another program that takes 12 of
+// the 20 requests a second.
+func (c *cluster) shared(ctx context.Context, seed uint64) ([]goal, error) {
+	const others, settling, lasting = 12, 10 * time.Second, 90 * time.Second
+	r, err := newRun()
+	if err != nil {
+		return nil, err
+	}
+	defer r.server.Close()
+	r.sim.SetBackground(account, others)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	namespace, err := c.namespace(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o, err := c.observe(ctx, r, namespace)
+	if err != nil {
+		return nil, err
+	}
+	ended, err := c.operate(ctx, r, namespace)
+	if err != nil {
+		return nil, err
+	}
+	r.begun = time.Now()
+	busy := load{tasks: 300, rate: 300 / (settling + lasting).Seconds(), stuck: 100}
+	if err := c.submitAll(ctx, r, o, namespace, busy.arrivals(seed, 0)); err != nil {
+		return nil, err
+	}
+	end := r.begun.Add(settling + lasting)
+	pause(ctx, time.Until(end))
+	var calls, throttled, allThrottled float64
+	for _, call := range r.sim.Calls() {
+		refused := 0.0
+		if call.Throttled {
+			refused = 1
+		}
+		allThrottled += refused
+		if call.At.After(r.begun.Add(settling)) && call.At.Before(end) {
+			calls++
+			throttled += refused
+		}
+	}
+	f := r.measure(time.Now(), busy)
+	cancel()
+	ended()
+	const name = "another program takes 12 of 20/s"
+	return []goal{
+		{load: name, what: "throttled share, %", limit: 3, measured: 100 * throttled / calls},
+		{load: name, what: "our answered calls, % of what is left", limit: 80, measured: 100 * (calls - throttled) / lasting.Seconds() / (quota - others), atLeast: true},
+		{load: name, what: "wrong verdicts", limit: 0, measured: float64(f.wrong)},
+		{load: name, what: "throttled in the first 10 s, calls", limit: quota, measured: allThrottled - throttled},
+	}, nil
+}

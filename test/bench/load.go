@@ -1,0 +1,86 @@
+package main
+
+import (
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+)
+
+// The durations of tasks are log-normal.
+const (
+	medianSeconds = 4
+	sigma         = 0.8
+	longestTask   = 60 * time.Second
+	failedShare   = 0.1
+)
+
+// load is a number of tasks and how they arrive.
+type load struct {
+	name string
+	// tasks that end, all at once or at rate a second (Poisson).
+	tasks int
+	rate  float64
+	// stuck tasks never end. They are there for lead before the others arrive: in
+	// the first 100 s the quota is used up by asking each of them once.
+	stuck int
+	lead  time.Duration
+	// aside lets the load run beside all others, since it takes long.
+	aside bool
+	// repeat is how many times the load runs, each with a quota of its own.
+	repeat int
+}
+
+func loads(short bool) []load {
+	if short {
+		return []load{
+			{name: "1 task", tasks: 1, repeat: 4},
+			{name: "40 at once", tasks: 40, repeat: 1},
+			{name: "5/s", tasks: 50, rate: 5, repeat: 1},
+		}
+	}
+	return []load{
+		{name: "1 task", tasks: 1, repeat: 20},
+		{name: "20 at once", tasks: 20, repeat: 1},
+		{name: "200 at once", tasks: 200, repeat: 1},
+		{name: "1000 at once", tasks: 1000, repeat: 1},
+		{name: "5/s", tasks: 600, rate: 5, repeat: 1},
+		{name: "10/s", tasks: 1000, rate: 10, repeat: 1},
+		{name: "15/s", tasks: 900, rate: 15, repeat: 1},
+		{name: "2000 stuck, 3/s", tasks: 180, rate: 3, stuck: 2000, lead: 3 * time.Minute, aside: true, repeat: 1},
+	}
+}
+
+// arrival is one task of a load.
+type arrival struct {
+	id string
+	// at is when it arrives, after the begin of the run.
+	at   time.Duration
+	task clbsim.Task
+}
+
+// arrivals draws the tasks of one repetition. The same seed draws the same.
+func (l load) arrivals(seed uint64, repetition int) []arrival {
+	rng := rand.New(rand.NewPCG(seed, uint64(repetition)))
+	var all []arrival
+	for i := range l.stuck {
+		id := "stuck-" + strconv.Itoa(i)
+		all = append(all, arrival{id: id, task: clbsim.Task{ID: id, Outcome: clbsim.Stuck}})
+	}
+	at := l.lead
+	for i := range l.tasks {
+		if l.rate > 0 {
+			at += time.Duration(rng.ExpFloat64() / l.rate * float64(time.Second))
+		}
+		lasts := time.Duration(medianSeconds * math.Exp(sigma*rng.NormFloat64()) * float64(time.Second))
+		outcome := clbsim.Succeeded
+		if rng.Float64() < failedShare {
+			outcome = clbsim.Failed
+		}
+		id := "task-" + strconv.Itoa(i)
+		all = append(all, arrival{id: id, at: at, task: clbsim.Task{ID: id, Duration: min(lasts, longestTask), Outcome: outcome}})
+	}
+	return all
+}

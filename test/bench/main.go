@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// settings are what the flags say.
+type settings struct {
+	out, crds, more string
+	seed            uint64
+	short           bool
+	only            string
+	log             io.Writer
+}
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == simulatorMode {
+		if err := serveBuckets(); err != nil {
+			fail(err)
+		}
+		return
+	}
+	var s settings
+	s.log = os.Stdout
+	flag.StringVar(&s.out, "out", "", "write the report and its plots to this `folder`")
+	flag.StringVar(&s.crds, "crds", "../../config/crd/bases", "the `folder` of the CRD")
+	flag.StringVar(&s.more, "append", "", "append the text of this `file` to the report")
+	flag.Uint64Var(&s.seed, "seed", 1, "draw the tasks from this seed")
+	flag.BoolVar(&s.short, "short", false, "small loads only, to see that everything runs")
+	flag.StringVar(&s.only, "only", "", "run only the loads whose name contains this `text`")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := s.run(ctx); err != nil {
+		fail(err)
+	}
+}
+
+func fail(err error) {
+	fmt.Fprintln(os.Stderr, "bench:", err)
+	os.Exit(1)
+}
+
+// run measures everything, and reports.
+func (s settings) run(ctx context.Context) error {
+	before := noise()
+	var all []load
+	for _, l := range loads(s.short) {
+		if strings.Contains(l.name, s.only) {
+			all = append(all, l)
+		}
+	}
+	results, err := s.compare(ctx, all)
+	if err != nil {
+		return err
+	}
+	fmt.Fprint(s.log, loadTables(results, all))
+	operated, goals, err := s.operate(ctx, all)
+	if err != nil {
+		return err
+	}
+	// The operator stands beside the strategies.
+	results = append(results, operated...)
+	report := s.report(all, results, goals, before)
+	fmt.Fprint(s.log, report)
+	if s.out == "" {
+		return nil
+	}
+	return s.write(report, results)
+}
+
+// compare puts every load on every strategy.
+func (s settings) compare(ctx context.Context, all []load) ([]result, error) {
+	results := make([][]result, len(all))
+	err := inLanes(all, func(i int, l load) (err error) {
+		results[i], err = s.sideBySide(ctx, l)
+		return err
+	})
+	return slices.Concat(results...), errors.Join(err, ctx.Err())
+}
+
+// inLanes does something with every load, one after the other, and beside that
+// with those that run aside.
+func inLanes(all []load, do func(i int, l load) error) error {
+	failed := make([]error, len(all))
+	var lanes sync.WaitGroup
+	for _, aside := range []bool{false, true} {
+		lanes.Go(func() {
+			for i, l := range all {
+				if l.aside == aside {
+					failed[i] = do(i, l)
+				}
+			}
+		})
+	}
+	lanes.Wait()
+	return errors.Join(failed...)
+}
+
+// sideBySide runs all strategies under a load at the same time, so that each
+// meets the same noise.
+func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
+	strategies := append([]strategy{{"ours", ours}}, append(references(), peers()...)...)
+	fmt.Fprintf(s.log, "%s: %d strategies side by side\n", l.name, len(strategies))
+	of := make([]result, len(strategies))
+	failed := make(chan error, len(strategies)*l.repeat)
+	var mu sync.Mutex
+	var running sync.WaitGroup
+	for i, st := range strategies {
+		of[i] = result{load: l, strategy: st.name}
+		for repetition := range l.repeat {
+			running.Go(func() {
+				f, err := execute(ctx, st, l, s.seed, repetition)
+				if err != nil {
+					failed <- err
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				of[i].add(f)
+			})
+		}
+	}
+	running.Wait()
+	close(failed)
+	return of, <-failed
+}
+
+// operate puts the loads on the whole operator, and what it alone is for.
+func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, error) {
+	c, err := startCluster(s.crds)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer c.close()
+	results, goals := make([]result, len(all)), make([][]goal, len(all))
+	err = inLanes(all, func(i int, l load) error {
+		results[i] = result{load: l, strategy: "the whole operator"}
+		for repetition := range min(l.repeat, 10) {
+			fmt.Fprintf(s.log, "%s: the whole operator (%d)\n", l.name, repetition+1)
+			f, err := c.execute(ctx, l, s.seed, repetition)
+			if err != nil {
+				return fmt.Errorf("%s, the whole operator: %w", l.name, err)
+			}
+			results[i].add(f)
+		}
+		goals[i] = loadGoals(l.name, results[i].figures)
+		return nil
+	})
+	if err != nil || s.short || s.only != "" && s.only != "special" {
+		return results, slices.Concat(goals...), err
+	}
+	for _, measure := range []func() ([]goal, error){
+		func() ([]goal, error) { return c.newcomers(ctx) },
+		func() ([]goal, error) { return c.shared(ctx, s.seed) },
+		func() ([]goal, error) { return manyBuckets(ctx) },
+	} {
+		fmt.Fprintln(s.log, "the whole operator: special loads")
+		more, err := measure()
+		if err != nil {
+			return nil, nil, err
+		}
+		goals = append(goals, more)
+	}
+	return results, slices.Concat(goals...), nil
+}
+
+func (s settings) report(all []load, results []result, goals []goal, before string) string {
+	var text strings.Builder
+	fmt.Fprintf(&text, `# Benchmarks
+
+Written by %[1]smake bench%[1]s on %[2]s, with %[3]s; seed %[4]d.
+Load averages of the machine: %[5]s before, %[6]s after.
+
+The real SDK speaks HTTP to a simulated API: %[7]d requests a second in any second, round trip %[8]v. Tasks last log-normally
+(median %[9]d s, sigma %[10]v, at most %[11]v); one in ten fails. Every strategy meets the same tasks, with a quota of its own, at the
+same time. Latency goes from a task's end to its verdict, over all tasks: one without a verdict counts up to the end of the run.
+The lower bound of the makespan is max(the last end, N/%[7]d s): no program that keeps to the quota can be faster.
+
+## The goals, through the whole operator on a real API server
+
+From the end of the simulated task to the condition seen by a watch.
+
+%[12]s
+## Side by side
+
+"round robin" and "oracle" use the same slots as ours; the oracle knows each end and asks once. The peers are described in
+test/bench/peers.go. "The whole operator" ran by itself, with an API server on the same machine.
+`, "`", time.Now().UTC().Format(time.DateOnly), machine(), s.seed, before, noise(), quota, roundTrip,
+		medianSeconds, sigma, longestTask, goalTable(goals))
+	text.WriteString("\n![share detected within a time](latency-10-per-second.svg)\n\n![mean latency by load](latency-by-load.svg)\n")
+	text.WriteString(loadTables(results, all))
+	return text.String()
+}
+
+// write writes the report, its figures and its plots.
+func (s settings) write(report string, results []result) error {
+	if s.more != "" {
+		more, err := os.ReadFile(s.more)
+		if err != nil {
+			return err
+		}
+		report += "\n" + string(more)
+	}
+	if err := os.MkdirAll(s.out, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.out, "README.md"), []byte(report), 0o644); err != nil {
+		return err
+	}
+	figures := map[string]map[string]map[string]float64{}
+	for _, r := range results {
+		if figures[r.load.name] == nil {
+			figures[r.load.name] = map[string]map[string]float64{}
+		}
+		figures[r.load.name][r.strategy] = map[string]float64{
+			"mean_seconds": r.mean(), "p50_seconds": r.quantile(0.5), "p99_seconds": r.quantile(0.99),
+			"makespan_over_bound": r.makespan, "calls_per_task": r.calls, "throttled": float64(r.throttled),
+			"given_up": float64(r.gaveUp), "undecided": float64(r.undecided), "wrong": float64(r.wrong),
+		}
+	}
+	text, err := json.MarshalIndent(figures, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(s.out, "figures.json"), append(text, '\n'), 0o644); err != nil {
+		return err
+	}
+	return plotAll(s.out, results)
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/go-logr/logr"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+	"sigs.k8s.io/controller-runtime/pkg/log"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/controllers"
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+// cluster is a real API server, for as long as the program runs.
+type cluster struct {
+	config *rest.Config
+	client client.WithWatch
+	scheme *runtime.Scheme
+	close  func()
+	spaces atomic.Int64
+}
+
+func startCluster(crds string) (*cluster, error) {
+	log.SetLogger(logr.Discard())
+	scheme := runtime.NewScheme()
+	if err := clientgoscheme.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	if err := v1alpha1.AddToScheme(scheme); err != nil {
+		return nil, err
+	}
+	environment := &envtest.Environment{CRDDirectoryPaths: []string{crds}, ErrorIfCRDPathMissing: true}
+	environment.ControlPlane.GetAPIServer().Out, environment.ControlPlane.GetAPIServer().Err = io.Discard, io.Discard
+	cfg, err := environment.Start()
+	if err != nil {
+		return nil, fmt.Errorf("start the API server; KUBEBUILDER_ASSETS must name a folder with kube-apiserver and etcd: %w", err)
+	}
+	cfg.QPS = -1 // As controller-runtime's GetConfig has it: the API server's own fairness is the limit.
+	users, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, err
+	}
+	return &cluster{config: cfg, client: users, scheme: scheme, close: func() { _ = environment.Stop() }}, nil
+}
+
+// namespace makes a new one.
+func (c *cluster) namespace(ctx context.Context) (string, error) {
+	name := fmt.Sprintf("bench-%d", c.spaces.Add(1))
+	return name, c.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+}
+
+// credentials is a CredentialSource of one key pair.
+type credentials struct{}
+
+func (credentials) Credential(context.Context) (clb.Credential, error) {
+	return clb.NewCredential(account, account, ""), nil
+}
+
+// operate runs the operator for some namespaces until the context ends; wait
+// returns when it has.
+func (c *cluster) operate(ctx context.Context, r *run, namespaces ...string) (wait func(), err error) {
+	watched := map[string]cache.Config{}
+	for _, name := range namespaces {
+		watched[name] = cache.Config{}
+	}
+	mgr, err := ctrl.NewManager(c.config, ctrl.Options{
+		Scheme:     c.scheme,
+		Cache:      cache.Options{DefaultNamespaces: watched},
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: new(true)},
+	})
+	if err != nil {
+		return nil, err
+	}
+	err = controllers.SetupCLBTaskController(mgr, r.api, credentials{}, controllers.Options{
+		Slots: quota, Policy: controllers.Policy{NotFoundGrace: 2 * time.Minute}, Now: time.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	ended := make(chan struct{})
+	go func() {
+		_ = mgr.Start(ctx)
+		close(ended)
+	}()
+	mgr.GetCache().WaitForCacheSync(ctx)
+	pause(ctx, warmUp)
+	return func() { <-ended }, nil
+}
+
+// observer sees verdicts as any client does: by a watch.
+type observer struct {
+	mu     sync.Mutex
+	jobs   map[string]*job
+	writes int
+	// running is when a task was first seen as running.
+	running map[string]time.Time
+}
+
+// observe watches the tasks of a namespace until the context ends.
+func (c *cluster) observe(ctx context.Context, r *run, namespace string) (*observer, error) {
+	o := &observer{jobs: map[string]*job{}, running: map[string]time.Time{}}
+	events, err := c.client.Watch(ctx, &v1alpha1.CLBTaskList{}, client.InNamespace(namespace))
+	if err != nil {
+		return nil, err
+	}
+	context.AfterFunc(ctx, events.Stop)
+	go func() {
+		for event := range events.ResultChan() {
+			if task, ok := event.Object.(*v1alpha1.CLBTask); ok {
+				o.see(r, task, time.Now())
+			}
+		}
+	}()
+	return o, nil
+}
+
+func (o *observer) see(r *run, task *v1alpha1.CLBTask, at time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	j := o.jobs[task.Name]
+	if j == nil || task.Status.ObservedGeneration < 0 {
+		return // Nobody has written a status yet.
+	}
+	o.writes++
+	if meta.IsStatusConditionTrue(task.Status.Conditions, v1alpha1.ConditionRunning) && o.running[task.Name].IsZero() {
+		o.running[task.Name] = at
+	}
+	switch succeeded := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionSucceeded); {
+	case succeeded == nil || succeeded.Status == metav1.ConditionUnknown:
+	case succeeded.Status == metav1.ConditionTrue:
+		r.settle(j, clb.Succeeded, at)
+	default:
+		r.settle(j, clb.Failed, at)
+	}
+}
+
+// submit creates the CLBTask of a job.
+func (c *cluster) submit(ctx context.Context, o *observer, namespace string, j *job) error {
+	o.mu.Lock()
+	o.jobs[j.id] = j
+	o.mu.Unlock()
+	return c.client.Create(ctx, &v1alpha1.CLBTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: j.id},
+		Spec:       v1alpha1.CLBTaskSpec{RequestID: j.id, Region: region},
+	})
+}
+
+// execute puts a load on the operator and measures it.
+func (c *cluster) execute(ctx context.Context, l load, seed uint64, repetition int) (figures, error) {
+	r, err := newRun()
+	if err != nil {
+		return figures{}, err
+	}
+	defer r.server.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	namespace, err := c.namespace(ctx)
+	if err != nil {
+		return figures{}, err
+	}
+	o, err := c.observe(ctx, r, namespace)
+	if err != nil {
+		return figures{}, err
+	}
+	ended, err := c.operate(ctx, r, namespace)
+	if err != nil {
+		return figures{}, err
+	}
+	r.begun = time.Now()
+	if err := c.submitAll(ctx, r, o, namespace, l.arrivals(seed, repetition)); err != nil {
+		return figures{}, err
+	}
+	r.wait(ctx)
+	f := r.measure(time.Now(), l)
+	o.mu.Lock()
+	f.writes = float64(o.writes) / float64(l.tasks+l.stuck)
+	o.mu.Unlock()
+	cancel()
+	ended()
+	return f, nil
+}
+
+// submitAll creates the CLBTasks of all arrivals, eight at a time where they
+// arrive together.
+func (c *cluster) submitAll(ctx context.Context, r *run, o *observer, namespace string, all []arrival) error {
+	failed := make(chan error, len(all))
+	jobs := make(chan *job)
+	var creators sync.WaitGroup
+	for range 8 {
+		creators.Go(func() {
+			for j := range jobs {
+				if err := c.submit(ctx, o, namespace, j); err != nil {
+					failed <- err
+				}
+			}
+		})
+	}
+	r.arrive(ctx, all, func(j *job) { jobs <- j })
+	close(jobs)
+	creators.Wait()
+	close(failed)
+	return <-failed
+}
