@@ -107,22 +107,26 @@ func SetupCLBTaskController(mgr ctrl.Manager, api *clb.API, credentials clb.Cred
 	return nil
 }
 
-// Reconcile settles what the last question about a task brought, and asks for
-// the next turn while the task has no outcome.
+// Reconcile writes what follows from the task's spec, the time and the last
+// question about it, and asks for the next turn while the task has no outcome
+// and is not suspended.
 func (r *CLBTaskReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	task, err := r.read(ctx, request.NamespacedName)
-	if apierrors.IsNotFound(err) || err == nil && (task.Status.Phase.Final() || !task.DeletionTimestamp.IsZero()) {
+	if apierrors.IsNotFound(err) || err == nil && !task.DeletionTimestamp.IsZero() {
 		r.forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	if err != nil {
 		return ctrl.Result{}, fmt.Errorf("read the task: %w", err)
 	}
+	if task.Status.Phase.Final() {
+		return r.stop(ctx, task, nil, Standing(task, Streak{}, r.now()))
+	}
 	seen, streak := r.poller.look(request.NamespacedName, task.UID)
 	if seen != nil {
-		return r.settle(ctx, task, seen, streak)
+		return r.settle(ctx, task, seen, r.policy.Decide(task, seen.Observation, streak, seen.at))
 	}
-	return r.ask(ctx, task, streak)
+	return r.settle(ctx, task, nil, Standing(task, streak, r.now()))
 }
 
 // read gets a task from the cache, or from the API server where the cache has
@@ -143,44 +147,72 @@ func (r *CLBTaskReconciler) read(ctx context.Context, name types.NamespacedName)
 	return task, r.live.Get(ctx, name, task)
 }
 
-// ask asks for the next turn. Missing credentials are a configuration problem of
-// the task, like rejected ones.
-func (r *CLBTaskReconciler) ask(ctx context.Context, task *v1alpha1.CLBTask, streak Streak) (ctrl.Result, error) {
-	err := r.poller.ask(ctx, task)
-	if err == nil {
-		return ctrl.Result{}, nil
+// settle writes a decision, and asks on where nothing is decided for good. seen
+// is the report that led to it, nil where none did.
+func (r *CLBTaskReconciler) settle(ctx context.Context, task *v1alpha1.CLBTask, seen *report, decision Decision) (ctrl.Result, error) {
+	if decision.Again == Never || decision.Again == WhenResumed {
+		return r.stop(ctx, task, seen, decision)
 	}
-	seen := &report{Observation: Observation{Err: clb.Missing(err)}, at: r.now()}
-	decision := r.policy.Decide(task, seen.Observation, streak, seen.at)
 	version, err := r.write(ctx, task, seen, decision)
 	if err != nil {
 		return retry(err)
 	}
-	r.poller.settle(client.ObjectKeyFromObject(task), seen, outcome{streak: decision.Streak, written: version})
-	return ctrl.Result{RequeueAfter: r.backoff(r.configuration, client.ObjectKeyFromObject(task))}, nil
+	if seen != nil || version != "" {
+		name := client.ObjectKeyFromObject(task)
+		r.poller.settle(name, seen, outcome{streak: decision.Streak, written: version, notBefore: r.notBefore(task, seen, decision.Again)})
+	}
+	return r.ask(ctx, task, decision.Streak)
 }
 
-// settle writes what follows from a report, and asks on.
-func (r *CLBTaskReconciler) settle(ctx context.Context, task *v1alpha1.CLBTask, seen *report, streak Streak) (ctrl.Result, error) {
+// stop writes a decision after which nothing is asked: an outcome, or that the
+// task is suspended.
+func (r *CLBTaskReconciler) stop(ctx context.Context, task *v1alpha1.CLBTask, seen *report, decision Decision) (ctrl.Result, error) {
+	name := client.ObjectKeyFromObject(task)
+	r.poller.unfollow(name) // First, since the write may fail for long.
+	version, err := r.write(ctx, task, seen, decision)
+	if err != nil {
+		return retry(err)
+	}
+	if version == "" || decision.Again == WhenResumed {
+		// What an earlier question still brings is dropped with the rest, and a
+		// resumed task begins without a backoff.
+		r.forget(name)
+		return ctrl.Result{}, nil
+	}
+	r.poller.settle(name, seen, outcome{written: version})
+	// The rest is forgotten once the cache has surely seen the verdict: until
+	// then a stale read must find the version that was written.
+	return ctrl.Result{RequeueAfter: time.Second}, nil
+}
+
+// ask asks for the next turn. Missing credentials are a configuration problem of
+// the task, like rejected ones. Every way out of it sets the wake-up at the
+// deadline, since the queue keeps one entry for a task, which any event takes.
+func (r *CLBTaskReconciler) ask(ctx context.Context, task *v1alpha1.CLBTask, streak Streak) (ctrl.Result, error) {
+	err := r.poller.ask(ctx, task)
+	if err == nil {
+		return ctrl.Result{RequeueAfter: wake(task, 0, r.now())}, nil
+	}
+	seen := &report{Observation: Observation{Err: clb.Missing(err)}, at: r.now()}
 	decision := r.policy.Decide(task, seen.Observation, streak, seen.at)
+	if decision.Again == Never {
+		return r.stop(ctx, task, seen, decision) // The deadline passed this very moment.
+	}
 	version, err := r.write(ctx, task, seen, decision)
 	if err != nil {
 		return retry(err)
 	}
 	name := client.ObjectKeyFromObject(task)
-	r.poller.settle(name, seen, outcome{streak: decision.Streak, written: version, notBefore: r.notBefore(task, seen, decision.Again)})
-	if decision.Again == Never {
-		r.poller.unfollow(name)
-		// The rest is forgotten once the cache has surely seen the verdict: until
-		// then a stale read must find the version that was written.
-		return ctrl.Result{RequeueAfter: time.Second}, nil
-	}
-	return r.ask(ctx, task, decision.Streak)
+	r.poller.settle(name, seen, outcome{streak: decision.Streak, written: version})
+	return ctrl.Result{RequeueAfter: wake(task, r.backoff(r.configuration, name), seen.at)}, nil
 }
 
 // notBefore returns the end of the backoff that a report has earned; zero for
 // the task's own interval.
 func (r *CLBTaskReconciler) notBefore(task *v1alpha1.CLBTask, seen *report, again Again) time.Time {
+	if seen == nil {
+		return time.Time{}
+	}
 	name := client.ObjectKeyFromObject(task)
 	switch again {
 	case AfterSoon:
@@ -191,7 +223,7 @@ func (r *CLBTaskReconciler) notBefore(task *v1alpha1.CLBTask, seen *report, agai
 		return end
 	case AfterConfiguration:
 		return seen.at.Add(r.backoff(r.configuration, name))
-	case ByAge, Never:
+	case ByAge, WhenResumed, Never:
 		if seen.Err == nil {
 			r.soon.Forget(name)
 			r.configuration.Forget(name)
@@ -207,16 +239,20 @@ func (r *CLBTaskReconciler) write(ctx context.Context, task *v1alpha1.CLBTask, s
 	if !decision.Changed {
 		return "", nil
 	}
-	patch := client.MergeFromWithOptions(task.DeepCopy(), client.MergeFromWithOptimisticLock{})
+	old := task.DeepCopy()
+	patch := client.MergeFromWithOptions(old, client.MergeFromWithOptimisticLock{})
 	task.Status = decision.Status
 	if err := r.client.Status().Patch(ctx, task, patch); err != nil {
 		return "", fmt.Errorf("write the status: %w", err)
 	}
-	r.announce(ctx, task, seen)
+	if news(old.Status, task.Status) {
+		r.announce(ctx, task, seen)
+	}
 	return task.ResourceVersion, nil
 }
 
-// announce tells of a status that was written.
+// announce tells of a status that was written. seen is the report that led to it,
+// nil where none did.
 func (r *CLBTaskReconciler) announce(ctx context.Context, task *v1alpha1.CLBTask, seen *report) {
 	recordTransition(r.recorder, task)
 	reason := task.Status.Conditions[0].Reason
@@ -224,7 +260,7 @@ func (r *CLBTaskReconciler) announce(ctx context.Context, task *v1alpha1.CLBTask
 		"requestID", task.Spec.RequestID, "region", task.Spec.Region,
 		"phase", task.Status.Phase, "reason", reason, "apiRequestID", task.Status.APIRequestID,
 	}
-	if seen.Err != nil {
+	if seen != nil && seen.Err != nil {
 		fields = append(fields, "code", seen.Err.Code, "message", seen.Err.Message)
 	}
 	log.FromContext(ctx).Info("The task's status changed", fields...)

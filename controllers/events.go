@@ -11,15 +11,20 @@ import (
 // maxNoteLength is what the events API takes, in characters.
 const maxNoteLength = 1024
 
-// recordTransition tells of a status that was just written. Statuses are written
-// only when something changed, so nothing is told twice.
+// recordTransition tells of a status that was just written, once for each that
+// is news.
 func recordTransition(recorder events.EventRecorder, task *v1alpha1.CLBTask) {
 	ready := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReady)
-	kind := corev1.EventTypeNormal
-	switch {
-	case task.Status.Phase == v1alpha1.PhaseSucceeded, ready.Reason == v1alpha1.ReasonInProgress:
-	default:
-		kind = corev1.EventTypeWarning
+	kind, action := corev1.EventTypeWarning, "DescribeTaskStatus"
+	switch ready.Reason {
+	case v1alpha1.ReasonInProgress, v1alpha1.ReasonTaskSucceeded:
+		kind = corev1.EventTypeNormal
+	case v1alpha1.ReasonSuspended:
+		kind, action = corev1.EventTypeNormal, "Suspend"
+	case v1alpha1.ReasonPending:
+		kind, action = corev1.EventTypeNormal, "Resume"
+	case v1alpha1.ReasonDeadlineExceeded:
+		action = "Expire"
 	}
-	recorder.Eventf(task, nil, kind, ready.Reason, "DescribeTaskStatus", "%s", cut(ready.Message, maxNoteLength))
+	recorder.Eventf(task, nil, kind, ready.Reason, action, "%s", cut(ready.Message, maxNoteLength))
 }

@@ -121,8 +121,41 @@ func (w writer) unknown(problem clb.Problem, err *clb.Error) v1alpha1.CLBTaskSta
 	return status
 }
 
-// trouble says why there is no answer at present; the phase, and Running where
-// it was so, stay as last known.
+// suspended says that nothing is asked, and claims nothing of the task.
+func (w writer) suspended() v1alpha1.CLBTaskStatus {
+	const reason, text = v1alpha1.ReasonSuspended, "The task is suspended: nothing is asked about it while spec.suspend is true."
+	return w.next(v1alpha1.PhaseSuspended,
+		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, text),
+		condition(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, text),
+	)
+}
+
+// resumed is the row of a fresh task, but observed: what was known before the
+// suspension may have changed since.
+func (w writer) resumed() v1alpha1.CLBTaskStatus {
+	const reason, text = v1alpha1.ReasonPending, "The task is resumed and waits for the cloud's answer."
+	return w.next(v1alpha1.PhasePending,
+		condition(v1alpha1.ConditionReady, metav1.ConditionUnknown, reason, text),
+		condition(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, text),
+	)
+}
+
+// expired ends a task at its deadline. It says nothing of the request.
+func (w writer) expired() v1alpha1.CLBTaskStatus {
+	const reason = v1alpha1.ReasonDeadlineExceeded
+	text := deadlineSentence(w.task.Spec)
+	status := w.next(v1alpha1.PhaseFailed,
+		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, text),
+		condition(v1alpha1.ConditionSucceeded, metav1.ConditionFalse, reason, text),
+		condition(v1alpha1.ConditionFailed, metav1.ConditionTrue, reason, text),
+		condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, reason, text),
+	)
+	status.CompletionTime = new(metav1.NewTime(w.now))
+	return status
+}
+
+// trouble says why there is no answer at present; that the task is running, where
+// it was so, stays as last known.
 func (w writer) trouble(problem clb.Problem, err *clb.Error) v1alpha1.CLBTaskStatus {
 	old := w.task.Status
 	reason, text := string(problem), troubleSentence(problem, w.task.Spec, err)
@@ -134,14 +167,12 @@ func (w writer) trouble(problem clb.Problem, err *clb.Error) v1alpha1.CLBTaskSta
 		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, text),
 		condition(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, text),
 	}
+	phase := v1alpha1.PhasePending
 	if running := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionRunning); running != nil {
+		phase = v1alpha1.PhaseRunning
 		conditions = append(conditions, *running)
 	}
 	conditions = append(conditions, condition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, reason, text))
-	phase := old.Phase
-	if phase == "" {
-		phase = v1alpha1.PhasePending
-	}
 	return w.next(phase, conditions...)
 }
 

@@ -120,20 +120,23 @@ func (o *operator) stop() {
 }
 
 // apply creates a CLBTask for a request ID.
-func (w *world) apply(name, requestID string) *v1alpha1.CLBTask {
+func (w *world) apply(name, requestID string, vary ...func(*v1alpha1.CLBTaskSpec)) *v1alpha1.CLBTask {
 	GinkgoHelper()
 	task := &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: name},
 		Spec:       v1alpha1.CLBTaskSpec{RequestID: requestID, Region: region},
+	}
+	for _, v := range vary {
+		v(&task.Spec)
 	}
 	Expect(k8s.Create(w.ctx, task)).To(Succeed())
 	return task
 }
 
 // follow adds a task to the simulator and a CLBTask for it.
-func (w *world) follow(name string, task clbsim.Task) *v1alpha1.CLBTask {
+func (w *world) follow(name string, task clbsim.Task, vary ...func(*v1alpha1.CLBTaskSpec)) *v1alpha1.CLBTask {
 	GinkgoHelper()
-	return w.apply(name, w.sim.AddTask(task).ID)
+	return w.apply(name, w.sim.AddTask(task).ID, vary...)
 }
 
 func (w *world) get(task *v1alpha1.CLBTask) (*v1alpha1.CLBTask, error) {
@@ -178,6 +181,9 @@ const (
 	rowRunning   = "Running Ready=False/InProgress Succeeded=Unknown/InProgress Running=True/InProgress Reconciling=True/InProgress"
 	rowSucceeded = "Succeeded Ready=True/TaskSucceeded Succeeded=True/TaskSucceeded done"
 	rowFailed    = "Failed Ready=False/TaskFailed Succeeded=False/TaskFailed Failed=True/TaskFailed Stalled=True/TaskFailed done"
+	rowSuspended = "Suspended Ready=False/Suspended Succeeded=Unknown/Suspended"
+	rowResumed   = rowFresh // But observed.
+	rowExpired   = "Failed Ready=False/DeadlineExceeded Succeeded=False/DeadlineExceeded Failed=True/DeadlineExceeded Stalled=True/DeadlineExceeded done"
 )
 
 func rowUnknown(reason string) string {

@@ -1,11 +1,14 @@
 package controllers_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -46,6 +49,21 @@ var _ = Describe("The API server", func() {
 		Expect(create(strings.Repeat("x", 128), "ap-guangzhou")).To(Succeed())
 	})
 
+	DescribeTable("takes a deadline from a second to a year", func(seconds int64) {
+		task := w.apply("limited", "r-1", limit(seconds))
+		Expect(task.Spec.ActiveDeadlineSeconds).To(Equal(seconds))
+	},
+		Entry(nil, int64(1)), Entry(nil, int64(31536000)))
+
+	DescribeTable("refuses what is no deadline", func(seconds string) {
+		task := new(unstructured.Unstructured)
+		Expect(json.Unmarshal(fmt.Appendf(nil, `{"apiVersion": "clb.tencentcloud.com/v1alpha1", "kind": "CLBTask",
+			"metadata": {"namespace": %q, "name": "limited"},
+			"spec": {"requestId": "r-1", "region": "ap-guangzhou", "activeDeadlineSeconds": %s}}`, w.namespace, seconds), task)).To(Succeed())
+		Expect(k8s.Create(w.ctx, task)).To(MatchError(ContainSubstring("spec.activeDeadlineSeconds")))
+	},
+		Entry(nil, "0"), Entry(nil, "-1"), Entry(nil, "31536001"), Entry(nil, "1.5"), Entry(nil, `"10m"`))
+
 	It("refuses to change what is followed", func() {
 		task := w.apply("fixed", "r-1")
 		task.Spec.RequestID = "r-2"
@@ -66,10 +84,10 @@ var _ = Describe("The API server", func() {
 		Expect(row(fresh.Status)).To(Equal(rowFresh))
 	})
 
-	DescribeTable("never lets a verdict be changed", func(outcome clbsim.Outcome, reached string, phase v1alpha1.Phase) {
+	DescribeTable("never lets a verdict be changed", func(outcome clbsim.Outcome, deadline int64, reached string, phase v1alpha1.Phase) {
 		w.run()
-		task := w.reach(w.follow("final", clbsim.Task{Outcome: outcome}), reached)
-		for _, other := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed, v1alpha1.PhaseUnknown, ""} {
+		task := w.reach(w.follow("final", clbsim.Task{Outcome: outcome}, limit(deadline)), reached)
+		for _, other := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSuspended, v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed, v1alpha1.PhaseUnknown, ""} {
 			if other == phase {
 				continue
 			}
@@ -80,8 +98,9 @@ var _ = Describe("The API server", func() {
 		removed := client.RawPatch("application/merge-patch+json", []byte(`{"status":null}`))
 		Expect(k8s.Status().Patch(w.ctx, task.DeepCopy(), removed)).To(MatchError(ContainSubstring("a verdict never changes")))
 	},
-		Entry("success", clbsim.Succeeded, rowSucceeded, v1alpha1.PhaseSucceeded),
-		Entry("failure", clbsim.Failed, rowFailed, v1alpha1.PhaseFailed))
+		Entry("success", clbsim.Succeeded, int64(0), rowSucceeded, v1alpha1.PhaseSucceeded),
+		Entry("failure", clbsim.Failed, int64(0), rowFailed, v1alpha1.PhaseFailed),
+		Entry("deadline", clbsim.Stuck, int64(1), rowExpired, v1alpha1.PhaseFailed))
 
 	It("selects tasks by region and by phase", func() {
 		w.run()

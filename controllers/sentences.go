@@ -86,6 +86,11 @@ func failedSentence(answer clb.Answer) string {
 	return "The task failed: " + reason + behind(answer.RequestID) + "."
 }
 
+// deadlineSentence claims nothing of the cloud's side, which nobody has asked.
+func deadlineSentence(spec v1alpha1.CLBTaskSpec) string {
+	return fmt.Sprintf("The deadline of %d s passed before the cloud answered with an outcome.", spec.ActiveDeadlineSeconds)
+}
+
 // behind names the call behind a verdict, for support.
 func behind(requestID string) string {
 	if requestID == "" {

@@ -33,6 +33,8 @@ const (
 	AfterSoon
 	// AfterConfiguration: after the backoff for problems that somebody must mend.
 	AfterConfiguration
+	// WhenResumed: not while the task is suspended.
+	WhenResumed
 	// Never: the outcome is final.
 	Never
 )
@@ -56,8 +58,29 @@ type Policy struct {
 }
 
 // Decide makes the new status of a task from an observation. It is a pure
-// function; now is when the observation was made.
+// function; now is when the observation was made. What was decided for ever
+// stands before all else. Then an outcome is taken, since it is a fact, whatever
+// the user asks for and however late it is. Any other observation comes after
+// the suspension and the deadline.
 func (p Policy) Decide(task *v1alpha1.CLBTask, seen Observation, streak Streak, now time.Time) Decision {
+	standing := Standing(task, streak, now)
+	if task.Status.Phase.Final() || standing.Again != ByAge && !seen.outcome() {
+		return standing
+	}
+	decision := p.decide(task, seen, streak, now)
+	if !decision.Changed {
+		// What was seen is not worth a write, but that the task was resumed is.
+		decision.Status, decision.Changed = standing.Status, standing.Changed
+	}
+	return decision
+}
+
+// outcome reports whether the cloud said how the task ended.
+func (o Observation) outcome() bool {
+	return o.Err == nil && (o.Answer.State == clb.Succeeded || o.Answer.State == clb.Failed)
+}
+
+func (p Policy) decide(task *v1alpha1.CLBTask, seen Observation, streak Streak, now time.Time) Decision {
 	if seen.Err == nil {
 		return decideAnswer(task, seen.Answer, now)
 	}

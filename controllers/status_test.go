@@ -2,7 +2,6 @@ package controllers
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -243,57 +242,6 @@ func TestEveryProblemIsAReasonOfTheAPI(t *testing.T) {
 	for i, problem := range clb.Problems() {
 		if string(problem) != reasons[i] {
 			t.Errorf("problem %s stands where the API has reason %s", problem, reasons[i])
-		}
-	}
-}
-
-// randomObservation is anything that internal/clb may return.
-func randomObservation(rng *rand.Rand) Observation {
-	if rng.IntN(3) == 0 {
-		return answered(clb.State(rng.IntN(3)))
-	}
-	problems := clb.Problems()
-	return failing(clb.Class(rng.IntN(4)), problems[rng.IntN(len(problems))], clb.Patience(rng.IntN(4)))
-}
-
-func TestWhateverTheAPISaysAStatusIsARowOfTheMatrix(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for range 2000 {
-		task, streak, now := live(), Streak{}, created
-		for !task.Status.Phase.Final() {
-			now = now.Add(time.Duration(rng.Int64N(int64(time.Minute))))
-			o := randomObservation(rng)
-			decision := policy.Decide(task, o, streak, now)
-			task.Status, streak = decision.Status, decision.Streak
-			if decision.Changed {
-				checkRow(t, task.Status, o)
-			}
-			if (decision.Again == Never) != task.Status.Phase.Final() {
-				t.Fatalf("asked again %v in phase %s", decision.Again, task.Status.Phase)
-			}
-		}
-	}
-}
-
-// checkRow states what holds for every row.
-func checkRow(t *testing.T, status v1alpha1.CLBTaskStatus, o Observation) {
-	t.Helper()
-	is := func(kind string) bool { return meta.IsStatusConditionTrue(status.Conditions, kind) }
-	has := func(kind string) bool { return meta.FindStatusCondition(status.Conditions, kind) != nil }
-	succeeded, failed := o.Err == nil && o.Answer.State == clb.Succeeded, o.Err == nil && o.Answer.State == clb.Failed
-	for claim, holds := range map[string]bool{
-		"Ready comes first, then Succeeded":                    status.Conditions[0].Type == "Ready" && status.Conditions[1].Type == "Succeeded",
-		"Ready and Succeeded are True on an answer 0 only":     is("Ready") == succeeded && is("Succeeded") == succeeded,
-		"Failed is there on an answer 1 only":                  is("Failed") == failed && has("Failed") == failed,
-		"the phases of verdicts agree":                         (status.Phase == v1alpha1.PhaseSucceeded) == succeeded && (status.Phase == v1alpha1.PhaseFailed) == failed,
-		"what is not True is not there, but for the first two": has("Running") == is("Running") && has("Reconciling") == is("Reconciling") && has("Stalled") == is("Stalled"),
-		"never both Reconciling and Stalled":                   !is("Reconciling") || !is("Stalled"),
-		"one of Ready, Reconciling, Stalled is True":           is("Ready") || is("Reconciling") || is("Stalled"),
-		"completion is set on every outcome and on none else":  (status.CompletionTime != nil) == status.Phase.Final(),
-		"a final phase is not running":                         !status.Phase.Final() || !has("Running"),
-	} {
-		if !holds {
-			t.Errorf("not so: %s: %s after %+v", claim, shown(status), o)
 		}
 	}
 }

@@ -36,21 +36,43 @@ type CLBTaskSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.matches('^([a-z]{2}(-[a-z0-9]{2,20}){1,3})?$')",message="region must be a Tencent Cloud region such as ap-guangzhou, na-siliconvalley or ap-shanghai-fsi (not a zone, not a display name)"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region is immutable: create another CLBTask to follow a request of another region"
 	Region string `json:"region,omitempty"`
+
+	// suspend keeps the operator from asking about the task. While it is true
+	// the task reads as Suspended; when it is false again, the task is asked
+	// about at once. A task that has its outcome keeps it either way.
+	// +optional
+	Suspend bool `json:"suspend,omitempty"` //nolint:kubeapilinter // A bool as in Job and CronJob, which nobools would have as an enum.
+
+	// activeDeadlineSeconds is how many seconds after metadata.creationTimestamp
+	// the task fails, with reason DeadlineExceeded, where the cloud has not
+	// answered with an outcome by then: at most 31536000, a year. That says
+	// nothing of the request itself, which may still go on in the cloud. It can
+	// be changed while the task has no outcome. A suspended task does not fail,
+	// but one that is resumed after that time does so at once: extend the
+	// deadline first. Without it, the task is followed for as long as it takes.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=31536000
+	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
 }
 
 // Phase is where a task stands, in one word that is also a legal label value,
 // for readers that compare scalars (Argo Workflows, field selectors).
-// +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed;Unknown
+// +kubebuilder:validation:Enum=Pending;Running;Suspended;Succeeded;Failed;Unknown
 type Phase string
 
 const (
-	// PhasePending says that the cloud has not answered for this task yet.
+	// PhasePending says that the cloud has not answered for this task yet, or not
+	// since it was resumed.
 	PhasePending Phase = "Pending"
 	// PhaseRunning says that the cloud answered that the task is in progress.
 	PhaseRunning Phase = "Running"
+	// PhaseSuspended says that spec.suspend is true, so that nothing is asked.
+	PhaseSuspended Phase = "Suspended"
 	// PhaseSucceeded says that the cloud answered that the task succeeded. Final for ever.
 	PhaseSucceeded Phase = "Succeeded"
-	// PhaseFailed says that the cloud answered that the task failed. Final for ever.
+	// PhaseFailed says that the cloud answered that the task failed, or that the
+	// task's deadline passed before any outcome was known. Final for ever.
 	PhaseFailed Phase = "Failed"
 	// PhaseUnknown says that the cloud does not know the task or refuses the question for
 	// good. Nothing was decided about the task, and nothing more is asked.
@@ -77,7 +99,8 @@ type CLBTaskStatus struct {
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the metadata.generation that this status speaks of;
-	// -1 where no controller has written yet.
+	// -1 where no controller has written yet. An outcome speaks of every later
+	// generation, too, since no change of the spec alters it.
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -113,7 +136,8 @@ type CLBTaskStatus struct {
 	LoadBalancerIDs []string `json:"loadBalancerIds,omitempty"`
 
 	// apiRequestId is the RequestId of the DescribeTaskStatus call behind this
-	// status: the one that Tencent Cloud's support asks for.
+	// status: the one that Tencent Cloud's support asks for. A suspension or a
+	// deadline, which no call is behind, leaves it as it was.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128

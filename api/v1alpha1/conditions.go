@@ -6,10 +6,12 @@ const (
 	// ConditionReady is True only when the task succeeded. It is what kstatus
 	// (Flux, Helm, kpt) and Crossplane read.
 	ConditionReady = "Ready"
-	// ConditionSucceeded is Unknown until the outcome is known, then True or
-	// False for ever; it stays Unknown where the cloud cannot tell.
+	// ConditionSucceeded is Unknown until the outcome is known or the deadline
+	// passes, then True or False for ever; it stays Unknown where the cloud
+	// cannot tell.
 	ConditionSucceeded = "Succeeded"
-	// ConditionFailed is present, and True, only when the task failed.
+	// ConditionFailed is present, and True, only when the task failed or its
+	// deadline passed.
 	ConditionFailed = "Failed"
 	// ConditionRunning is present, and True, only while the cloud's last answer
 	// is that the task is in progress.
@@ -24,14 +26,20 @@ const (
 
 // Reasons that the conditions carry.
 const (
-	// ReasonPending: no controller has looked at the task yet.
+	// ReasonPending: no controller has looked at the task yet, or it was resumed
+	// and not answered for since.
 	ReasonPending = "Pending"
 	// ReasonInProgress: the cloud answered that the task is in progress.
 	ReasonInProgress = "InProgress"
+	// ReasonSuspended: spec.suspend keeps the task from being asked about.
+	ReasonSuspended = "Suspended"
 	// ReasonTaskSucceeded: the cloud answered that the task succeeded.
 	ReasonTaskSucceeded = "TaskSucceeded"
 	// ReasonTaskFailed: the cloud answered that the task failed.
 	ReasonTaskFailed = "TaskFailed"
+	// ReasonDeadlineExceeded: spec.activeDeadlineSeconds passed before the cloud
+	// answered with an outcome.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
 
 	// ReasonThrottled: the account's quota is used up by others for so long that
 	// the task's state is no longer fresh.
