@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -78,7 +79,7 @@ type outcomes struct {
 
 // follow plays a load with 20 slots and a round trip of 20 ms.
 func (v virtual) follow(t *testing.T, worth order, oracle bool, seed uint64) (o outcomes) {
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 2))
 		tasks := make([]virtualTask, v.stuck+v.tasks)
 		var mu sync.Mutex
@@ -111,7 +112,8 @@ func (v virtual) follow(t *testing.T, worth order, oracle bool, seed uint64) (o 
 				return
 			}
 			tasks[k].found = time.Now()
-			if left--; left == 0 {
+			left--
+			if left == 0 {
 				close(done)
 			}
 		})
@@ -183,7 +185,7 @@ func TestCompareOrders(t *testing.T) {
 	const seeds = 10
 	var text strings.Builder
 	text.WriteString("## Orders of the queue, in virtual time\n\n" +
-		"The scheduler itself on a virtual clock: 20 slots, round trip 20 ms, durations as above; mean of " + fmt.Sprint(seeds) + " seeds.\n" +
+		"The scheduler itself on a virtual clock: 20 slots, round trip 20 ms, durations as above; mean of " + strconv.Itoa(seeds) + " seeds.\n" +
 		"Seconds from a task's end to its detection, mean / p99; calls a task. The second row is the order that x·√h gives.\n\n| load |")
 	for _, o := range orders {
 		text.WriteString(" " + o.name + " |")

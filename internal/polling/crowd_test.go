@@ -15,10 +15,10 @@ import (
 // says how that went.
 func manyTasks(t *testing.T) string {
 	const buckets, each = 50, 2000
-	real := time.Now()
+	begin := time.Now()
 	var makespan, bound time.Duration
 	calls, peak := 0, 0
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		rng := rand.New(rand.NewPCG(1, 3))
 		begun := time.Now().Add(Window)
 		var mu sync.Mutex
@@ -49,7 +49,8 @@ func manyTasks(t *testing.T) string {
 			}
 			turn.Return(Finished)
 			s.Forget(k)
-			if left--; left == 0 {
+			left--
+			if left == 0 {
 				makespan = time.Since(begun)
 				close(done)
 			}
@@ -68,7 +69,7 @@ func manyTasks(t *testing.T) string {
 	})
 	return fmt.Sprintf("100,000 tasks over 50 buckets at once: makespan %.1f s, %.3f of its bound; %.2f calls a task; at most %d arrivals\n"+
 		"within any second at a bucket of %d; simulated in %.1f s of real time.\n",
-		makespan.Seconds(), makespan.Seconds()/bound.Seconds(), float64(calls)/(buckets*each), peak, MaxSlots, time.Since(real).Seconds())
+		makespan.Seconds(), makespan.Seconds()/bound.Seconds(), float64(calls)/(buckets*each), peak, MaxSlots, time.Since(begin).Seconds())
 }
 
 // crowded is a scheduler with n tasks of one bucket and ten tenants, aged from
@@ -105,7 +106,8 @@ func BenchmarkDecision(b *testing.B) {
 			b.ResetTimer()
 			for range b.N {
 				now += 50 * time.Millisecond
-				if bucket.promote(now); !bucket.anyDue() {
+				bucket.promote(now)
+				if !bucket.anyDue() {
 					now = bucket.waiting[0].due
 					bucket.promote(now)
 				}

@@ -19,7 +19,8 @@ func TestLimit(t *testing.T) {
 	now := time.Hour
 	for sentence, test := range map[string]func(t *testing.T, l *limit){
 		"a throttled answer halves the slots in use, not those that it owns": func(t *testing.T, l *limit) {
-			if l.throttled(now, now, 12); l.slots != 6 {
+			l.throttled(now, now, 12)
+			if l.slots != 6 {
 				t.Errorf("%d slots", l.slots)
 			}
 		},
@@ -30,7 +31,8 @@ func TestLimit(t *testing.T) {
 			if l.slots != 8 {
 				t.Errorf("%d slots", l.slots)
 			}
-			if l.throttled(now+Window, now+Window/2, 8); l.slots != 4 {
+			l.throttled(now+Window, now+Window/2, 8)
+			if l.slots != 4 {
 				t.Errorf("%d slots after another burst", l.slots)
 			}
 		},
@@ -59,8 +61,8 @@ func TestLimit(t *testing.T) {
 		},
 		"answers of a bucket with idle slots say nothing about more": func(t *testing.T, l *limit) {
 			l.throttled(now, now, 12)
-			for i := range time.Duration(1000) {
-				l.clean(now+i*Window, now+i*Window, false)
+			for at := now; at < now+1000*Window; at += Window {
+				l.clean(at, at, false)
 			}
 			if l.slots != 6 {
 				t.Errorf("%d slots", l.slots)
@@ -68,15 +70,16 @@ func TestLimit(t *testing.T) {
 		},
 		"throttled at one slot it rests, twice as long each time, until an answer is clean": func(t *testing.T, l *limit) {
 			at := now
-			for _, want := range []time.Duration{1, 2, 4, 8, 16, 30, 30} {
+			for _, want := range []float64{1, 2, 4, 8, 16, 30, 30} {
 				l.throttled(at, at, 1)
-				if got := l.resumes - at; got != want*time.Second || l.slots != 1 {
-					t.Errorf("it rests for %v with %d slots, want %d s with 1", got, l.slots, want)
+				if got := l.resumes - at; got.Seconds() != want || l.slots != 1 {
+					t.Errorf("it rests for %v with %d slots, want %v s with 1", got, l.slots, want)
 				}
 				at = l.resumes
 			}
 			l.clean(at, at, true)
-			if l.throttled(at+1, at+1, 1); l.resumes-at-1 != Window {
+			l.throttled(at+1, at+1, 1)
+			if l.resumes-at-1 != Window {
 				t.Errorf("it rests for %v", l.resumes-at-1)
 			}
 		},

@@ -2,6 +2,7 @@ package polling
 
 import (
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,7 +125,7 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 	life := func(t *testing.T, trouble func(*Turn[string])) (at []time.Duration) {
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
-			s, err := New(5, func(key string, turn *Turn[string]) {
+			s, err := New(5, func(_ string, turn *Turn[string]) {
 				if turn.bucket.name != home {
 					trouble(turn)
 					return
@@ -141,7 +142,7 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 			s.Start()
 			for i := range 50 * 20 {
 				if trouble != nil {
-					s.Ask(Task[string]{Key: fmt.Sprint("t", i), Bucket: Bucket{Host: fmt.Sprint(i % 50), Account: fmt.Sprint(i % 50)}, Born: time.Now()})
+					s.Ask(Task[string]{Key: fmt.Sprint("t", i), Bucket: Bucket{Host: strconv.Itoa(i % 50), Account: strconv.Itoa(i % 50)}, Born: time.Now()})
 				}
 			}
 			for i := range 100 {
@@ -177,7 +178,7 @@ func TestWhileTheQuotaIsShortTurnsAreSpread(t *testing.T) {
 		s, got := start(t, 10)
 		ask := func(key string) { s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now()}) }
 		for i := range 200 {
-			ask(fmt.Sprint(i))
+			ask(strconv.Itoa(i))
 		}
 		var times []time.Time
 		for range 300 {
@@ -206,7 +207,7 @@ func TestBucketsWithoutTasksAreLetGoOfAfterAnHour(t *testing.T) {
 		s, got := start(t, 1)
 		for i, wait := range []time.Duration{0, keepIdle / 2, keepIdle + time.Second} {
 			pass(wait)
-			key := fmt.Sprint(i)
+			key := strconv.Itoa(i)
 			s.Ask(Task[string]{Key: key, Bucket: Bucket{Host: key}, Born: time.Now()})
 			got.next(t).turn.Return(Finished)
 			s.Forget(key)

@@ -68,7 +68,7 @@ func outcome(state clb.State, err error) polling.Outcome {
 
 // underSlots asks with the same slots as ours, in another order: the job whose
 // time comes first is next. again says when to ask about a job again.
-func underSlots(first func(*job) time.Time, again func(*job) time.Time) func(context.Context, *run, <-chan *job) {
+func underSlots(first, again func(*job) time.Time) func(context.Context, *run, <-chan *job) {
 	return func(ctx context.Context, r *run, jobs <-chan *job) {
 		var mu sync.Mutex
 		var waiting jobHeap

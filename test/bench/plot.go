@@ -74,7 +74,7 @@ func plotMeans(file string, results []result) error {
 	if len(order) == 0 {
 		return nil
 	}
-	p.X.Max *= 1.6 // Room for the legend.
+	p.Legend.Left = true
 	return save(p, file)
 }
 
@@ -82,7 +82,8 @@ func newPlot(title string) *plot.Plot {
 	p := plot.New()
 	p.Title.Text = title
 	p.Title.Padding, p.Legend.Padding = vg.Points(8), vg.Points(3)
-	p.Legend.Top = true
+	p.Legend.Top, p.Legend.XOffs = true, vg.Points(8)
+	p.Legend.TextStyle.Font.Size = vg.Points(10)
 	p.Add(plotter.NewGrid())
 	return p
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -67,7 +68,7 @@ func loadTables(results []result, all []load) string {
 			}
 			rows = append(rows, []string{
 				r.strategy, seconds(r.mean()), seconds(r.quantile(0.5)), seconds(r.quantile(0.99)), makespan, seconds(r.calls),
-				fmt.Sprint(r.throttled), fmt.Sprint(r.gaveUp), fmt.Sprint(r.undecided), fmt.Sprint(r.wrong), writes,
+				strconv.Itoa(r.throttled), strconv.Itoa(r.gaveUp), strconv.Itoa(r.undecided), strconv.Itoa(r.wrong), writes,
 			})
 		}
 		fmt.Fprintf(&text, "\n### %s\n\n%s\n%s", l.name, l.describe(), table(rows))

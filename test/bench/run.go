@@ -152,7 +152,8 @@ func (r *run) arrive(ctx context.Context, all []arrival, begin func(*job)) {
 	}
 }
 
-// wait ends when every task that ends is settled, or the grace is over.
+// wait ends when every task that ends has done so and is settled, or the grace is
+// over.
 func (r *run) wait(ctx context.Context) {
 	last := time.Now()
 	for _, j := range r.jobs {
@@ -169,6 +170,7 @@ func (r *run) wait(ctx context.Context) {
 	defer limit.Stop()
 	select {
 	case <-done:
+		pause(ctx, time.Until(last)) // Where all were given up before their end.
 	case <-limit.C:
 	case <-ctx.Done():
 	}
