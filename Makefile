@@ -43,6 +43,15 @@ docker-buildx: ## Build and push the container image IMG for PLATFORMS.
 test: envtest ## Run all tests, with the race detector, against a real API server.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race ./...
 
+.PHONY: test-gitops
+test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops test -vet=off -count=1 . $(GITOPS_FLAGS)
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops/argocd test -vet=off -count=1 . $(GITOPS_FLAGS)
+
+.PHONY: gitops-table
+gitops-table: ## Write what test-gitops finds: docs/gitops.md, verdicts, dumps, health_test.yaml, quotes.
+	@$(MAKE) test-gitops GITOPS_FLAGS=-update
+
 .PHONY: bench
 bench: envtest ## Compare ways to poll, side by side; some half an hour. Writes docs/benchmarks.
 	@mkdir -p bin
@@ -64,14 +73,21 @@ generate: $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated
 	@$(CRD_REF_DOCS) --log-level=ERROR --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
 
 .PHONY: tidy
-tidy: ## Tidy the main module.
+tidy: ## Tidy the main module and that of the benchmarks.
 	@go mod tidy
+	@go -C test/bench mod tidy
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run gofmt, go vet and the linters.
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
 	@go vet ./...
 	@$(GOLANGCI_LINT) run ./...
+	@cd test/bench && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
+
+.PHONY: lint-gitops
+lint-gitops: $(GOLANGCI_LINT) ## Run the linters on the tests of the waiters, which takes compiling the waiters.
+	@cd test/gitops && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
+	@cd test/gitops/argocd && $(GOLANGCI_LINT) run --config ../../../.golangci.yaml ./...
 
 .PHONY: manifests-check
 manifests-check: $(KUSTOMIZE) ## Build every kustomization.
@@ -84,7 +100,7 @@ verify: generate tidy lint manifests-check ## Regenerate and lint; fail where th
 
 .PHONY: clean
 clean: ## Remove what was compiled, but for the control plane in bin/k8s.
-	@rm -rf bin/manager bin/demo bin/tools dist
+	@rm -rf bin/manager bin/demo bin/bench bin/orders.md bin/tools dist
 
 .PHONY: help
 help: ## Show this list.

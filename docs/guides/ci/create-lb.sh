@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Creates a load balancer, and ends when the cloud says how that went: with 0 when
+# it succeeded, with 1 and the cloud's reason when it did not.
+set -euo pipefail
+
+region=${REGION:-ap-guangzhou}
+
+request_id=$(tccli clb CreateLoadBalancer --region "$region" \
+  --LoadBalancerType OPEN --LoadBalancerName web | jq -er .RequestId)
+task=create-lb-$request_id
+
+kubectl apply -f - <<EOF
+apiVersion: clb.tencentcloud.com/v1alpha1
+kind: CLBTask
+metadata:
+  name: $task
+spec:
+  requestId: $request_id
+  region: $region
+EOF
+
+# Done, either way. A time-out fails the job; the request itself goes on.
+kubectl wait --for=jsonpath='{.status.completionTime}' --timeout="${TIMEOUT:-15m}" "clbtask/$task"
+
+if [ "$(kubectl get "clbtask/$task" -o jsonpath='{.status.phase}')" != Succeeded ]; then
+  kubectl get "clbtask/$task" -o jsonpath='{.status.conditions[?(@.type=="Ready")].message}{"\n"}' >&2
+  exit 1
+fi
+kubectl get "clbtask/$task" -o jsonpath='{.status.loadBalancerIds[*]}{"\n"}'

@@ -1,0 +1,100 @@
+package gitops_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+)
+
+// tccli is a stand-in for Tencent Cloud's command line tool, which prints an answer
+// as the real one does: indented, and without the outer "Response".
+const tccli = `#!/bin/sh
+test "$1 $2" = "clb CreateLoadBalancer" || { echo "unexpected: $*" >&2; exit 2; }
+test -z "$TCCLI_REFUSES" || { echo "[TencentCloudSDKException] code:LimitExceeded" >&2; exit 255; }
+cat <<EOF
+{
+    "DealName": null,
+    "LoadBalancerIds": [
+        "lb-9xk2m4ub"
+    ],
+    "RequestId": "%s"
+}
+EOF
+`
+
+var _ = Describe("The guide for plain CI", func() {
+	var w *world
+	BeforeEach(func(ctx SpecContext) {
+		w = newWorld(ctx, "ci-")
+		w.run(pair{})
+	})
+
+	It("ends with 0 and the load balancer when the request has succeeded", func(ctx SpecContext) {
+		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstAsk: true, Duration: 2 * time.Second, LoadBalancerIDs: []string{"lb-9xk2m4ub"}})
+		code, out, complaint := w.createLB(ctx, "1m")
+		Expect(code).To(BeZero(), complaint)
+		Expect(out).To(HaveSuffix("condition met\nlb-9xk2m4ub\n"))
+	})
+
+	It("ends with 1 and the cloud's reason when it has failed", func(ctx SpecContext) {
+		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Failed, Message: "The quota of load balancers is used up.", FromFirstAsk: true, Duration: time.Second})
+		code, _, complaint := w.createLB(ctx, "1m")
+		Expect(code).To(Equal(1))
+		Expect(complaint).To(ContainSubstring("The quota of load balancers is used up"))
+	})
+
+	It("makes no object when the cloud refuses the call itself", func(ctx SpecContext) {
+		code, _, complaint := w.createLB(ctx, "1m", "TCCLI_REFUSES=1")
+		Expect(code).NotTo(BeZero())
+		Expect(complaint).To(ContainSubstring("LimitExceeded"))
+		Expect(w.phases(ctx)).To(BeEmpty())
+	})
+
+	It("ends with an error when the time is over", func(ctx SpecContext) {
+		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Stuck})
+		code, _, complaint := w.createLB(ctx, "2s")
+		Expect(code).NotTo(BeZero())
+		Expect(complaint).To(ContainSubstring("timed out"))
+	})
+})
+
+// createLB runs the guide's script with the stand-in for tccli, and the real
+// kubectl, on its PATH.
+func (w *world) createLB(ctx context.Context, timeout string, env ...string) (code int, out, complaint string) {
+	GinkgoHelper()
+	_, err := exec.LookPath("jq")
+	Expect(err).NotTo(HaveOccurred(), "the guide's script needs jq")
+	bin := GinkgoT().TempDir()
+	Expect(os.WriteFile(filepath.Join(bin, "tccli"), fmt.Appendf(nil, tccli, requestID), 0o755)).To(Succeed())
+	Expect(os.Symlink(kubectlBin, filepath.Join(bin, "kubectl"))).To(Succeed())
+	// The kubeconfig of a pipeline has its namespace; that of the suite has none.
+	own, err := os.ReadFile(kubeconfig)
+	Expect(err).NotTo(HaveOccurred())
+	config := filepath.Join(bin, "kubeconfig")
+	Expect(os.WriteFile(config, own, 0o600)).To(Succeed())
+	setup := exec.CommandContext(ctx, kubectlBin, "--kubeconfig="+config, "config", "set-context", "--current", "--namespace="+w.namespace)
+	setup.Env = kubectlEnv()
+	Expect(setup.Run()).To(Succeed())
+
+	script := exec.CommandContext(ctx, guides+"/ci/create-lb.sh")
+	script.Env = append(kubectlEnv(), "KUBECONFIG="+config, "PATH="+bin+":"+os.Getenv("PATH"), "REGION="+region, "TIMEOUT="+timeout)
+	script.Env = append(script.Env, env...)
+	var stdout, stderr bytes.Buffer
+	script.Stdout, script.Stderr = &stdout, &stderr
+	err = script.Run()
+	var exit *exec.ExitError
+	if err != nil {
+		Expect(errors.As(err, &exit)).To(BeTrue(), fmt.Sprint(err))
+	}
+	return script.ProcessState.ExitCode(), stdout.String(), stderr.String()
+}

@@ -1,0 +1,118 @@
+package gitops_test
+
+import (
+	"context"
+
+	. "github.com/onsi/ginkgo/v2"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+)
+
+// class is what a state is to somebody who waits for success.
+type class int
+
+const (
+	open  class = iota // Nothing is decided, and the operator goes on or will.
+	good               // The request succeeded.
+	ended              // It did not, or nobody can tell; nothing more will happen.
+)
+
+// state is a column of the table, and how the operator is made to hold a CLBTask
+// there for as long as it is watched.
+type state struct {
+	name  string
+	row   string // Of the state matrix, as the operator must have written it.
+	class class
+
+	spec        map[string]any       // Beside requestId and region.
+	cloud       *clbsim.Task         // What the cloud knows of the request; nil for nothing.
+	credentials clb.CredentialSource // Nil for a cluster without an operator.
+	trouble     *clbsim.Fault        // From when the task has been Running.
+	held        *unstructured.Unstructured
+}
+
+const runningRow = "Running Ready=False/InProgress Succeeded=Unknown/InProgress Running=True/InProgress Reconciling=True/InProgress"
+
+func stuck() *clbsim.Task { return &clbsim.Task{Outcome: clbsim.Stuck} }
+
+// states are in the order of the table's columns.
+var states = []*state{
+	{
+		name: "fresh", class: open, cloud: stuck(),
+		row: "Pending Ready=Unknown/Pending Succeeded=Unknown/Pending",
+	},
+	{
+		name: "running", class: open, cloud: stuck(), credentials: pair{},
+		row: runningRow,
+	},
+	{
+		name: "throttled", class: open, cloud: stuck(), credentials: pair{},
+		trouble: &clbsim.Fault{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "Your current request times equals to `20` in a second, which exceeds the frequency limit `20` for a second. Please reduce the frequency of calls."},
+		row:     "Running Ready=False/Throttled Succeeded=Unknown/Throttled Running=True/InProgress Reconciling=True/Throttled",
+	},
+	{
+		name: "transient", class: open, cloud: stuck(), credentials: pair{},
+		trouble: &clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 502},
+		row:     "Running Ready=False/APIUnreachable Succeeded=Unknown/APIUnreachable Running=True/InProgress Reconciling=True/APIUnreachable",
+	},
+	{
+		name: "configuration", class: open, cloud: stuck(), credentials: none(),
+		row: "Pending Ready=False/CredentialsMissing Succeeded=Unknown/CredentialsMissing Reconciling=True/CredentialsMissing",
+	},
+	{
+		name: "suspended", class: open, cloud: stuck(), credentials: pair{},
+		spec: map[string]any{"suspend": true},
+		row:  "Suspended Ready=False/Suspended Succeeded=Unknown/Suspended",
+	},
+	{
+		name: "succeeded", class: good, credentials: pair{},
+		cloud: &clbsim.Task{LoadBalancerIDs: []string{"lb-9xk2m4ub"}},
+		row:   "Succeeded Ready=True/TaskSucceeded Succeeded=True/TaskSucceeded done",
+	},
+	{
+		name: "failed", class: ended, credentials: pair{},
+		cloud: &clbsim.Task{Outcome: clbsim.Failed, Message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer."},
+		row:   "Failed Ready=False/TaskFailed Succeeded=False/TaskFailed Failed=True/TaskFailed Stalled=True/TaskFailed done",
+	},
+	{
+		name: "deadline", class: ended, cloud: stuck(), credentials: pair{},
+		spec: map[string]any{"activeDeadlineSeconds": int64(1)},
+		row:  "Failed Ready=False/DeadlineExceeded Succeeded=False/DeadlineExceeded Failed=True/DeadlineExceeded Stalled=True/DeadlineExceeded done",
+	},
+	{
+		name: "unknown", class: ended, credentials: pair{},
+		row: "Unknown Ready=False/TaskNotFound Succeeded=Unknown/TaskNotFound Stalled=True/TaskNotFound done",
+	},
+}
+
+// holdStates brings one CLBTask into each state. They stay there until the suite
+// ends.
+func holdStates(ctx context.Context) {
+	GinkgoHelper()
+	worlds := map[*state]*world{}
+	for _, s := range states {
+		w := newWorld(ctx, "state-"+s.name)
+		worlds[s] = w
+		if s.cloud != nil {
+			task := *s.cloud
+			task.ID = requestID
+			w.sim.AddTask(task)
+		}
+		if s.credentials != nil {
+			w.run(s.credentials)
+		}
+		s.held = w.apply(ctx, taskName, s.spec)
+	}
+	for _, s := range states {
+		if s.trouble != nil {
+			reach(ctx, s.held, runningRow)
+			worlds[s].sim.AddFault(*s.trouble)
+		}
+	}
+	for _, s := range states {
+		By("the state " + s.name)
+		reach(ctx, s.held, s.row)
+	}
+}
