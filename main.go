@@ -31,24 +31,24 @@ import (
 
 // settings are the flags.
 type settings struct {
-	kubeconfig           string
-	manager              ctrl.Options
-	endpoint, rootDomain string
-	timeout              time.Duration
-	controller           controllers.Options
-	logging              zap.Options
+	kubeconfig string
+	manager    ctrl.Options
+	rootDomain string
+	endpoints  []string
+	timeout    time.Duration
+	controller controllers.Options
+	logging    zap.Options
 }
 
 // watch adds a list of namespaces.
 func (s *settings) watch(list string) error {
-	watched := map[string]cache.Config{}
+	s.manager.Cache.DefaultNamespaces = map[string]cache.Config{}
 	for name := range strings.SplitSeq(list, ",") {
 		if len(validation.IsDNS1123Label(name)) > 0 {
 			return fmt.Errorf("%q is not the name of a namespace", name)
 		}
-		watched[name] = cache.Config{}
+		s.manager.Cache.DefaultNamespaces[name] = cache.Config{}
 	}
-	s.manager.Cache.DefaultNamespaces = watched
 	return nil
 }
 
@@ -69,7 +69,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	flags.BoolVar(&s.manager.LeaderElection, "leader-elect", false, "Let only one of several replicas ask the API at a time.")
 	flags.StringVar(&s.manager.Metrics.BindAddress, "metrics-bind-address", ":8080", "Address of the metrics endpoint; 0 for none.")
 	flags.StringVar(&s.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
-	flags.StringVar(&s.endpoint, "clb-endpoint", "", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts. Plain http to loopback hosts only.")
+	flags.Func("clb-endpoint", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts, or REGION=URL for those of one; may be given several times. Plain http to loopback hosts only.", func(override string) error { s.endpoints = append(s.endpoints, override); return nil })
 	flags.StringVar(&s.rootDomain, "clb-root-domain", clb.DefaultRootDomain, "Root domain of Tencent Cloud's API hosts, such as intl.tencentcloudapi.com or internal.tencentcloudapi.com.")
 	flags.IntVar(&s.controller.Slots, "clb-requests-per-second", 10, "Calls a second for each API host and account, from 1 to 20. The API counts 20, shared with all other programs of the account.")
 	flags.DurationVar(&s.timeout, "clb-timeout", 5*time.Second, "Time-out of one call.")
@@ -95,7 +95,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	endpoints, err := clb.NewEndpoints(s.endpoint, s.rootDomain)
+	endpoints, err := clb.NewEndpoints(s.rootDomain, s.endpoints...)
 	if err != nil {
 		return err
 	}
@@ -126,8 +126,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 // newManager makes the controller-runtime manager: cache, leader election, metrics
 // and probes.
 func newManager(cluster *rest.Config, s settings) (ctrl.Manager, error) {
-	// The lease lives in the pod's namespace, or outside a cluster in that of the
-	// kubeconfig.
+	// The lease lives in the pod's namespace, or outside a cluster in the kubeconfig's.
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = s.kubeconfig
 	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).Namespace()
@@ -139,10 +138,8 @@ func newManager(cluster *rest.Config, s settings) (ctrl.Manager, error) {
 		return nil, err
 	}
 	s.manager.Scheme = scheme
-	s.manager.LeaderElectionNamespace = namespace
-	s.manager.LeaderElectionID = "clbtask-operator.clb.tencentcloud.com"
-	// The process ends when the manager does, so the lease can be given up at
-	// once; the next leader still waits before its first call (see polling).
+	s.manager.LeaderElectionNamespace, s.manager.LeaderElectionID = namespace, "clbtask-operator.clb.tencentcloud.com"
+	// The process ends then, too, and the next leader waits before its first call.
 	s.manager.LeaderElectionReleaseOnCancel = true
 	mgr, err := ctrl.NewManager(cluster, s.manager)
 	if err != nil {

@@ -131,19 +131,6 @@ var _ = Describe("Whatever happens", func() {
 		w.reach(made, rowFailed)
 	})
 
-	It("a hung API delays no task of another host's", func() {
-		w.sim.AddFault(clbsim.Fault{Kind: clbsim.Hang})
-		w.run(func(s *setup) { s.slots = 2 })
-		for i := range 6 {
-			w.follow(fmt.Sprint("hung-", i), clbsim.Task{})
-		}
-		other := newWorld(w.ctx, clbsim.Config{})
-		other.run()
-		other.reach(other.follow("free", clbsim.Task{}), rowSucceeded)
-		w.sim.ClearFaults()
-		w.finished(6)
-	})
-
 	It("throttled answers are no problem of the tasks", func() {
 		w.sim.AddFault(clbsim.Fault{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "too fast", Share: 0.5})
 		writes := w.countWrites()

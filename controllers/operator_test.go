@@ -64,8 +64,9 @@ type operator struct {
 type setup struct {
 	slots       int
 	grace       time.Duration
+	timeout     time.Duration
 	credentials clb.CredentialSource
-	endpoint    string
+	endpoints   []string
 	transport   func(http.RoundTripper) http.RoundTripper
 }
 
@@ -80,13 +81,13 @@ func (p pair) Credential(context.Context) (clb.Credential, error) {
 // earlier by stop.
 func (w *world) run(vary ...func(*setup)) *operator {
 	GinkgoHelper()
-	s := setup{slots: 10, credentials: pair{secretID, secretKey}, endpoint: w.url}
+	s := setup{slots: 10, timeout: 2 * time.Second, credentials: pair{secretID, secretKey}, endpoints: []string{w.url}}
 	for _, v := range vary {
 		v(&s)
 	}
-	endpoints, err := clb.NewEndpoints(s.endpoint, "")
+	endpoints, err := clb.NewEndpoints("", s.endpoints...)
 	Expect(err).NotTo(HaveOccurred())
-	api, err := clb.NewAPI(endpoints, 2*time.Second)
+	api, err := clb.NewAPI(endpoints, s.timeout)
 	Expect(err).NotTo(HaveOccurred())
 	cfg := rest.CopyConfig(cluster)
 	if s.transport != nil {

@@ -36,7 +36,7 @@ func against(t *testing.T, config clbsim.Config) (*API, *clbsim.Simulator) {
 
 func speaking(t *testing.T, url string, timeout time.Duration) *API {
 	t.Helper()
-	endpoints, err := NewEndpoints(url, "")
+	endpoints, err := NewEndpoints("", url)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,9 @@
 package clb
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestHosts(t *testing.T) {
 	for sentence, test := range map[string]struct {
@@ -24,6 +27,22 @@ func TestHosts(t *testing.T) {
 			url: "https://Proxy.example:8443/", region: "ap-shanghai-fsi",
 			want: Endpoint{Scheme: "https", Host: "proxy.example:8443", Custom: true},
 		},
+		"an endpoint of one region takes that": {
+			url: "ap-guangzhou=https://proxy.example", region: "ap-guangzhou",
+			want: Endpoint{Scheme: "https", Host: "proxy.example", Custom: true},
+		},
+		"an endpoint of one region leaves the others": {
+			url: "ap-guangzhou=https://proxy.example", region: "ap-beijing",
+			want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
+		},
+		"the endpoint of a region goes before that of all": {
+			url: "https://all.example ap-shanghai-fsi=https://one.example", region: "ap-shanghai-fsi",
+			want: Endpoint{Scheme: "https", Host: "one.example", Custom: true},
+		},
+		"the endpoint of all regions takes those that have none": {
+			url: "https://all.example ap-shanghai-fsi=https://one.example", region: "ap-guangzhou",
+			want: Endpoint{Scheme: "https", Host: "all.example", Custom: true},
+		},
 		"plain http goes to loopback": {
 			url: "http://127.0.0.1:80", region: "ap-guangzhou", want: Endpoint{Scheme: "http", Host: "127.0.0.1:80", Custom: true},
 		},
@@ -35,7 +54,7 @@ func TestHosts(t *testing.T) {
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			endpoints, err := NewEndpoints(test.url, test.root)
+			endpoints, err := NewEndpoints(test.root, strings.Fields(test.url)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -58,6 +77,11 @@ func TestBadEndpointsAreRefused(t *testing.T) {
 		"a query":                                    {url: "https://proxy.example/?a=b"},
 		"a password":                                 {url: "https://user:hunter2@proxy.example"},
 		"a port that is none":                        {url: "https://proxy.example:99999"},
+		"plain http for one region":                  {url: "ap-guangzhou=http://proxy.example"},
+		"what is no region before the URL":           {url: "Guangzhou=https://proxy.example"},
+		"a region without a URL":                     {url: "ap-guangzhou="},
+		"two of one region":                          {url: "ap-guangzhou=https://a.example ap-guangzhou=https://b.example"},
+		"two of all regions":                         {url: "https://a.example https://b.example"},
 		"what is no URL":                             {url: "https://user:hunter2@%zz"},
 		"a root domain of one label":                 {root: "com"},
 		"a root domain with an empty label":          {root: "a..com"},
@@ -67,7 +91,7 @@ func TestBadEndpointsAreRefused(t *testing.T) {
 		"a root domain that would split a host name": {root: "a b.com"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			_, err := NewEndpoints(test.url, test.root)
+			_, err := NewEndpoints(test.root, strings.Fields(test.url)...)
 			if err == nil {
 				t.Fatal("it was accepted")
 			}

@@ -3,57 +3,75 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
-	"github.com/clbtask/clbtask-operator/internal/polling"
 )
 
 const (
 	bucketCount = 50
+	// tasksEach tasks keep a bucket busy until they are 109 s old: each is due
+	// after an eleventh of its age.
+	tasksEach = 200
 	// simulatorMode makes this program the simulator of the measurement of many
 	// buckets, so that the time it takes is not counted as ours.
 	simulatorMode = "simulator"
 )
 
-// serveBuckets is the other process: it prints its URL, and ends with its input.
+// serveBuckets is the other process: an API for each bucket. It prints their
+// URLs, then for each line that it reads the calls so far, and those throttled.
 func serveBuckets() error {
-	conf := clbsim.Config{RequestsPerSecond: quota, RoundTrip: roundTrip, LogLimit: 1}
-	for i := range bucketCount {
-		id := "account-" + strconv.Itoa(i)
-		conf.Credentials = append(conf.Credentials, clbsim.Credential{SecretID: id, SecretKey: id})
+	clouds := make([]*clbsim.Simulator, bucketCount)
+	for i := range clouds {
+		clouds[i] = clbsim.New(clbsim.Config{
+			Credentials:       []clbsim.Credential{{SecretID: account, SecretKey: account}},
+			RequestsPerSecond: quota, RoundTrip: roundTrip, LogLimit: 1,
+		})
+		for n := range tasksEach {
+			clouds[i].AddTask(clbsim.Task{ID: strconv.Itoa(n), Outcome: clbsim.Stuck})
+		}
+		server, err := clouds[i].Start("127.0.0.1:0")
+		if err != nil {
+			return err
+		}
+		defer server.Close()
+		fmt.Println(server.URL)
 	}
-	sim := clbsim.New(conf)
-	sim.AddTask(clbsim.Task{ID: "stuck", Outcome: clbsim.Stuck})
-	server, err := sim.Start("127.0.0.1:0")
-	if err != nil {
-		return err
+	input := bufio.NewScanner(os.Stdin)
+	for input.Scan() {
+		calls, throttled := 0, 0
+		for _, cloud := range clouds {
+			stats := cloud.Stats()
+			calls += stats.Calls
+			throttled += stats.Accounts[account].Throttled
+		}
+		fmt.Println(calls, throttled)
 	}
-	defer server.Close()
-	fmt.Println(server.URL)
-	_, err = io.Copy(io.Discard, os.Stdin)
-	throttled := 0
-	for _, stats := range sim.Stats().Accounts {
-		throttled += stats.Throttled
-	}
-	fmt.Println(throttled)
-	return err
+	return input.Err()
 }
 
-// manyBuckets measures what a call costs where fifty accounts are asked at the
-// limit of each: scheduler, SDK, HTTP and all.
-func manyBuckets(ctx context.Context) ([]goal, error) {
-	const lasting = 20 * time.Second
+// clouds is the other process, seen from here.
+type clouds struct {
+	urls   []string
+	ask    io.WriteCloser
+	answer *bufio.Scanner
+	wait   func() error
+}
+
+func startClouds(ctx context.Context) (*clouds, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -67,72 +85,109 @@ func manyBuckets(ctx context.Context) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
+	c := &clouds{ask: input, answer: bufio.NewScanner(output), wait: other.Wait}
 	if err := other.Start(); err != nil {
 		return nil, err
 	}
-	lines := bufio.NewScanner(output)
-	lines.Scan()
-	calls, seconds, err := askBuckets(ctx, lines.Text(), lasting)
-	if err != nil {
-		return nil, err
+	for len(c.urls) < bucketCount && c.answer.Scan() {
+		c.urls = append(c.urls, c.answer.Text())
 	}
-	if err := input.Close(); err != nil {
-		return nil, err
-	}
-	lines.Scan()
-	throttled, err := strconv.ParseFloat(strings.TrimSpace(lines.Text()), 64)
-	if err != nil {
-		return nil, err
-	}
-	const name = "50 buckets at 20/s each"
-	return []goal{
-		{load: name, what: "CPU a call, ms", limit: 1, measured: 1000 * seconds / float64(calls)},
-		{load: name, what: "calls a second", limit: 0.95 * bucketCount * quota, measured: float64(calls) / lasting.Seconds(), atLeast: true},
-		{load: name, what: "throttled", limit: 0, measured: throttled},
-	}, other.Wait()
+	return c, c.answer.Err()
 }
 
-// askBuckets asks in all buckets for some time. It returns the calls, and the
-// seconds of CPU that they took.
-func askBuckets(ctx context.Context, url string, lasting time.Duration) (calls int64, cpu float64, err error) {
-	endpoints, err := clb.NewEndpoints(url, "")
-	if err != nil {
+// count returns the calls so far, and how many of them were throttled.
+func (c *clouds) count() (calls, throttled int, err error) {
+	if _, err := fmt.Fprintln(c.ask); err != nil {
 		return 0, 0, err
+	}
+	c.answer.Scan()
+	_, err = fmt.Sscan(c.answer.Text(), &calls, &throttled)
+	return calls, throttled, err
+}
+
+func (c *clouds) close() error { return errors.Join(c.ask.Close(), c.wait()) }
+
+// manyBuckets measures what a call costs the operator where fifty hosts are asked
+// at the limit of each: everything that its process does, with the API server and
+// the simulated clouds in others.
+func (c *cluster) manyBuckets(ctx context.Context, name string) ([]goal, error) {
+	const lasting = 20 * time.Second
+	clouds, err := startClouds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = clouds.close() }()
+	overrides := make([]string, bucketCount)
+	for i, url := range clouds.urls {
+		overrides[i] = bucketRegion(i) + "=" + url
+	}
+	endpoints, err := clb.NewEndpoints("", overrides...)
+	if err != nil {
+		return nil, err
 	}
 	api, err := clb.NewAPI(endpoints, 5*time.Second)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	var scheduler *polling.Scheduler[int]
-	var made atomic.Int64
-	var running sync.WaitGroup
-	ask := func(key int) {
-		who := "account-" + strconv.Itoa(key%bucketCount)
-		scheduler.Ask(polling.Task[int]{Key: key, Bucket: polling.Bucket{Host: "clb", Account: who}, Born: time.Now()})
-	}
-	scheduler, err = polling.New(quota, func(key int, turn *polling.Turn[int]) {
-		running.Add(1)
-		defer running.Done()
-		who := "account-" + strconv.Itoa(key%bucketCount)
-		state, err := api.DescribeTaskStatus(ctx, clb.Question{Region: region, TaskID: "stuck", Credential: clb.NewCredential(who, who, "")})
-		made.Add(1)
-		turn.Return(outcome(state.State, err))
-		ask(key)
-	})
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	namespace, err := c.namespace(ctx)
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	scheduler.Start()
-	for key := range 100 * bucketCount {
-		ask(key)
+	ended, err := c.operate(ctx, &run{api: api}, namespace)
+	if err != nil {
+		return nil, err
 	}
-	pause(ctx, 5*time.Second) // Connections and clients are made.
-	before, used := made.Load(), cpuSeconds()
+	if err := c.fillBuckets(ctx, namespace); err != nil {
+		return nil, err
+	}
+	begun, used := time.Now(), cpuSeconds()
+	before, _, err := clouds.count()
+	if err != nil {
+		return nil, err
+	}
 	pause(ctx, lasting)
-	calls, cpu = made.Load()-before, cpuSeconds()-used
-	scheduler.Stop()
-	running.Wait()
-	return calls, cpu, nil
+	after, throttled, err := clouds.count()
+	calls, cpu, lasted := float64(after-before), cpuSeconds()-used, time.Since(begun)
+	if err != nil {
+		return nil, err
+	}
+	cancel()
+	ended()
+	return []goal{
+		{load: name, what: "CPU a call, ms", limit: 1, measured: 1000 * cpu / calls},
+		{load: name, what: "calls a second", limit: 0.95 * bucketCount * quota, measured: calls / lasted.Seconds(), atLeast: true},
+		{load: name, what: "throttled", limit: 0, measured: float64(throttled)},
+	}, nil
+}
+
+func bucketRegion(i int) string { return "xx-bucket" + strconv.Itoa(i) }
+
+// fillBuckets creates the tasks of all buckets, and waits until each is Running.
+func (c *cluster) fillBuckets(ctx context.Context, namespace string) error {
+	var creators errgroup.Group
+	creators.SetLimit(creating)
+	for i := range bucketCount * tasksEach {
+		bucket, n := i%bucketCount, i/bucketCount
+		creators.Go(func() error {
+			return c.client.Create(ctx, &v1alpha1.CLBTask{
+				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("task-%d-%d", bucket, n)},
+				Spec:       v1alpha1.CLBTaskSpec{RequestID: strconv.Itoa(n), Region: bucketRegion(bucket)},
+			})
+		})
+	}
+	if err := creators.Wait(); err != nil {
+		return err
+	}
+	for {
+		waiting := new(v1alpha1.CLBTaskList)
+		err := c.client.List(ctx, waiting, client.InNamespace(namespace), client.Limit(1),
+			client.MatchingFields{"status.phase": string(v1alpha1.PhasePending)})
+		if err != nil || len(waiting.Items) == 0 || !pause(ctx, time.Second) {
+			return errors.Join(err, ctx.Err())
+		}
+	}
 }
 
 // cpuSeconds returns what this process has used of the processors.

@@ -58,7 +58,7 @@ func loadGoals(name string, f figures) []goal {
 
 // newcomers measures how long the one task of another namespace takes while one
 // namespace keeps the quota busy with 2000.
-func (c *cluster) newcomers(ctx context.Context) ([]goal, error) {
+func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 	const busy, newcomers, lasts = 2000, 5, 8 * time.Second
 	r, err := newRun()
 	if err != nil {
@@ -104,7 +104,6 @@ func (c *cluster) newcomers(ctx context.Context) ([]goal, error) {
 	}
 	cancel()
 	ended()
-	const name = "2000 of one namespace, then one of another"
 	return []goal{
 		{load: name, what: "first answer seen, s (worst of 5)", limit: 0.5, measured: first},
 		{load: name, what: "verdict seen, s (worst of 5; 10 % of its age + 0.3)", limit: lasts.Seconds()/10 + 0.3, measured: verdict},
@@ -113,7 +112,7 @@ func (c *cluster) newcomers(ctx context.Context) ([]goal, error) {
 
 // shared measures how the operator gets on with another program that takes 12 of
 // the 20 requests a second.
-func (c *cluster) shared(ctx context.Context, seed uint64) ([]goal, error) {
+func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal, error) {
 	const others, settling, lasting = 12, 10 * time.Second, 90 * time.Second
 	r, err := newRun()
 	if err != nil {
@@ -157,7 +156,6 @@ func (c *cluster) shared(ctx context.Context, seed uint64) ([]goal, error) {
 	f := r.measure(time.Now(), busy)
 	cancel()
 	ended()
-	const name = "another program takes 12 of 20/s"
 	return []goal{
 		{load: name, what: "throttled share, %", limit: 3, measured: 100 * throttled / calls},
 		{load: name, what: "our answered calls, % of what is left", limit: 80, measured: 100 * (calls - throttled) / lasting.Seconds() / (quota - others), atLeast: true},

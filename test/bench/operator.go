@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -201,21 +202,13 @@ func (c *cluster) execute(ctx context.Context, l load, seed uint64, repetition i
 // submitAll creates the CLBTasks of all arrivals, eight at a time where they
 // arrive together.
 func (c *cluster) submitAll(ctx context.Context, r *run, o *observer, namespace string, all []arrival) error {
-	failed := make(chan error, len(all))
-	jobs := make(chan *job)
-	var creators sync.WaitGroup
-	for range 8 {
-		creators.Go(func() {
-			for j := range jobs {
-				if err := c.submit(ctx, o, namespace, j); err != nil {
-					failed <- err
-				}
-			}
-		})
-	}
-	r.arrive(ctx, all, func(j *job) { jobs <- j })
-	close(jobs)
-	creators.Wait()
-	close(failed)
-	return <-failed
+	var creators errgroup.Group
+	creators.SetLimit(creating)
+	r.arrive(ctx, all, func(j *job) {
+		creators.Go(func() error { return c.submit(ctx, o, namespace, j) })
+	})
+	return creators.Wait()
 }
+
+// creating is how many objects are created at a time.
+const creating = 8

@@ -63,7 +63,7 @@ func newRun() (*run, error) {
 	if err != nil {
 		return nil, err
 	}
-	endpoints, err := clb.NewEndpoints(server.URL, "")
+	endpoints, err := clb.NewEndpoints("", server.URL)
 	if err != nil {
 		return nil, err
 	}

@@ -24,6 +24,7 @@ func TestAWrongFlagIsOneClearLineAndAFailure(t *testing.T) {
 		"--clb-not-found-grace=-1s":              "give zero or more",
 		"--clb-endpoint=http://clb.example.com":  "plain http to a host that is not loopback",
 		"--clb-endpoint=https://a.example/path":  "must not have a path",
+		"--clb-endpoint=Guangzhou=https://a.com": "is not [REGION=]URL",
 		"--clb-root-domain=tencentcloudapi..com": "is not a domain name",
 		"--watch-namespaces=web,Shop":            `"Shop" is not the name of a namespace`,
 	} {

@@ -62,7 +62,7 @@ func newWorld(ctx context.Context, namespace string) *world {
 // credentials it has none, as an operator without its Secret.
 func (w *world) run(credentials clb.CredentialSource) {
 	GinkgoHelper()
-	endpoints, err := clb.NewEndpoints(w.url, "")
+	endpoints, err := clb.NewEndpoints("", w.url)
 	Expect(err).NotTo(HaveOccurred())
 	api, err := clb.NewAPI(endpoints, 2*time.Second)
 	Expect(err).NotTo(HaveOccurred())
