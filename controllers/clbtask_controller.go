@@ -21,7 +21,6 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
-	"github.com/clbtask/clbtask-operator/internal/polling"
 )
 
 // The backoffs after failed questions: from the first value, doubling, to the
@@ -37,25 +36,11 @@ const (
 // of statuses, so a few suffice.
 const workers = 16
 
-// Options are what the operator's flags say about the controller.
-type Options struct {
-	// Slots are the requests a second in each quota bucket.
-	Slots int
-	// Policy is how answers are judged.
-	Policy Policy
-	// Now is the clock; time.Now in production.
-	Now func() time.Time
-}
-
-// Validate says which flag is out of range, and what to give instead.
-func (o Options) Validate() error {
-	if o.Slots < 1 || o.Slots > polling.MaxSlots {
-		return fmt.Errorf("--clb-requests-per-second is %d: give a number from 1 to %d, the API's own limit", o.Slots, polling.MaxSlots)
-	}
-	if o.Policy.NotFoundGrace < 0 {
-		return fmt.Errorf("--clb-not-found-grace is %v: give zero or more, such as 2m", o.Policy.NotFoundGrace)
-	}
-	return nil
+// writeBackoff is for statuses that could not be written. The default goes up to a
+// quarter of an hour, and a verdict that is known must not wait for so long after
+// the API server has come back.
+func writeBackoff() workqueue.TypedRateLimiter[ctrl.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](5*time.Millisecond, 15*time.Second)
 }
 
 // CLBTaskReconciler brings each CLBTask to its verdict.
@@ -99,7 +84,7 @@ func SetupCLBTaskController(mgr ctrl.Manager, api *clb.API, credentials clb.Cred
 			poller.start(ctx, func(name types.NamespacedName) { queue.Add(ctrl.Request{NamespacedName: name}) })
 			return nil
 		})).
-		WithOptions(controller.Options{MaxConcurrentReconciles: workers}).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: writeBackoff()}).
 		Complete(r)
 	if err != nil {
 		return fmt.Errorf("set up the controller of CLBTasks: %w", err)
@@ -122,7 +107,11 @@ func (r *CLBTaskReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 	if task.Status.Phase.Final() {
 		return r.stop(ctx, task, nil, Standing(task, Streak{}, r.now()))
 	}
-	seen, streak := r.poller.look(request.NamespacedName, task.UID)
+	seen, streak, known := r.poller.look(request.NamespacedName, task.UID)
+	if !known { // Nor do the failures of a former object of that name count.
+		r.soon.Forget(request.NamespacedName)
+		r.configuration.Forget(request.NamespacedName)
+	}
 	if seen != nil {
 		return r.settle(ctx, task, seen, r.policy.Decide(task, seen.Observation, streak, seen.at))
 	}
@@ -144,6 +133,8 @@ func (r *CLBTaskReconciler) read(ctx context.Context, name types.NamespacedName)
 	if order, err := resourceversion.CompareResourceVersion(task.ResourceVersion, written); err == nil && order >= 0 {
 		return task, nil
 	}
+	// Into an empty object: what the API server leaves out would stay as cached.
+	task = new(v1alpha1.CLBTask)
 	return task, r.live.Get(ctx, name, task)
 }
 

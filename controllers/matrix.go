@@ -156,12 +156,13 @@ func (w writer) expired() v1alpha1.CLBTaskStatus {
 
 // trouble says why there is no answer at present; that the task is running, where
 // it was so, stays as last known.
-func (w writer) trouble(problem clb.Problem, err *clb.Error) v1alpha1.CLBTaskStatus {
+func (w writer) trouble(problem clb.Problem, err *clb.Error, streak Streak) v1alpha1.CLBTaskStatus {
 	old := w.task.Status
 	reason, text := string(problem), troubleSentence(problem, w.task.Spec, err)
-	if ready := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady); problem == clb.ProblemClockSkew && ready != nil && ready.Reason == reason {
-		// A skew is measured anew each time; the first figure is good enough.
-		text = ready.Message
+	if w.shown() == problem && (problem == clb.ProblemClockSkew || w.now.Sub(streak.CodeSince) < lastingAfter) {
+		// A skew is measured anew each time; the first figure is good enough. And
+		// where the code changes from call to call, the first of them is.
+		text = meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady).Message
 	}
 	conditions := []metav1.Condition{
 		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, text),
@@ -176,8 +177,12 @@ func (w writer) trouble(problem clb.Problem, err *clb.Error) v1alpha1.CLBTaskSta
 	return w.next(phase, conditions...)
 }
 
-// showsTrouble reports whether the status speaks of a problem at present.
-func (w writer) showsTrouble() bool {
+// shown returns the problem that the status speaks of at present, or none.
+func (w writer) shown() clb.Problem {
+	ready := meta.FindStatusCondition(w.task.Status.Conditions, v1alpha1.ConditionReady)
 	reconciling := meta.FindStatusCondition(w.task.Status.Conditions, v1alpha1.ConditionReconciling)
-	return reconciling != nil && reconciling.Reason != v1alpha1.ReasonInProgress
+	if ready == nil || reconciling == nil || ready.Reason == v1alpha1.ReasonInProgress {
+		return ""
+	}
+	return clb.Problem(ready.Reason)
 }

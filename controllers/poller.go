@@ -51,9 +51,9 @@ func (p *poller) start(ctx context.Context, queue func(types.NamespacedName)) {
 }
 
 // look returns what is known of a task: the report that waits to be settled, nil
-// where there is none, and the streak before it. What belonged to a former
-// object of the same name is dropped.
-func (p *poller) look(name types.NamespacedName, uid types.UID) (*report, Streak) {
+// where there is none, the streak before it, and whether it was known at all.
+// What belonged to a former object of the same name is dropped.
+func (p *poller) look(name types.NamespacedName, uid types.UID) (*report, Streak, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	f, ok := p.tasks[name]
@@ -66,7 +66,7 @@ func (p *poller) look(name types.NamespacedName, uid types.UID) (*report, Streak
 		p.tasks[name] = f
 		trackedTasks.Inc()
 	}
-	return f.report, f.streak
+	return f.report, f.streak, ok
 }
 
 // written returns the resource version of the last status written for a task.
@@ -171,30 +171,35 @@ func (p *poller) ask(ctx context.Context, task *v1alpha1.CLBTask) error {
 // wait for it. The turn is returned first: who asks between the two gets this
 // answer, and one turn more to use or leave.
 func (p *poller) turn(q *inquiry, turn *polling.Turn[*inquiry]) {
-	defer turn.Return(polling.Unused) // Where no call was made: a second Return counts for nothing.
+	defer turn.Return(polling.Unused) // Where the call panics: a second Return counts for nothing.
 	p.mu.Lock()
-	ctx, queue, names := p.ctx, p.queue, q.names()
+	ctx, waiting := p.ctx, q.waiting
 	p.mu.Unlock()
-	if len(names) == 0 {
+	credential, err := p.credentials.Credential(ctx)
+	if waiting == 0 || err != nil || credential.Account() != q.bucket.Account {
+		// Nobody waits any more, or the turn is another account's. Whoever waits
+		// when it has been returned asks anew: the scheduler has dropped what they
+		// asked while it was out.
+		turn.Return(polling.Unused)
+		p.wake(q.names)
 		return
 	}
-	credential, err := p.credentials.Credential(ctx)
-	if err != nil || credential.Account() != q.bucket.Account {
-		// The turn is another account's: the reconciler asks anew.
-		turn.Return(polling.Unused)
-	} else {
-		turnWaitSeconds.Observe(turn.Waited().Seconds())
-		seen, ok := p.call(ctx, clb.Question{Region: q.region, TaskID: q.taskID, Credential: credential})
-		if !ok {
-			turn.Return(polling.NoAnswer)
-			return
-		}
-		turn.Return(seen.outcome())
-		p.mu.Lock()
-		names = q.tell(&seen)
-		p.mu.Unlock()
+	turnWaitSeconds.Observe(turn.Waited().Seconds())
+	seen, ok := p.call(ctx, clb.Question{Region: q.region, TaskID: q.taskID, Credential: credential})
+	if !ok {
+		turn.Return(polling.NoAnswer)
+		return
 	}
-	for _, name := range names {
+	turn.Return(seen.outcome())
+	p.wake(func() []types.NamespacedName { return q.tell(&seen) })
+}
+
+// wake queues the tasks of some names.
+func (p *poller) wake(names func() []types.NamespacedName) {
+	p.mu.Lock()
+	queue, woken := p.queue, names()
+	p.mu.Unlock()
+	for _, name := range woken {
 		queue(name)
 	}
 }

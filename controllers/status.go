@@ -82,30 +82,28 @@ func (o Observation) outcome() bool {
 
 func (p Policy) decide(task *v1alpha1.CLBTask, seen Observation, streak Streak, now time.Time) Decision {
 	if seen.Err == nil {
-		return decideAnswer(task, seen.Answer, now)
+		return decideAnswer(task, seen.Answer, streak, now)
 	}
 	streak = streak.after(seen.Err, now)
 	class, problem := p.judge(seen.Err, streak, now, task.CreationTimestamp.Time)
 	w := writer{task: task, now: now, requestID: seen.Err.RequestID}
+	again := AfterSoon
 	switch class {
 	case clb.Permanent:
 		return w.decision(w.unknown(problem, seen.Err), Streak{}, Never)
 	case clb.Configuration:
-		return w.decision(w.trouble(problem, seen.Err), streak, AfterConfiguration)
+		again = AfterConfiguration
 	case clb.Throttle:
-		if now.Sub(streak.Throttled) < lastingAfter {
-			return w.unchanged(streak, ByAge)
-		}
-		return w.decision(w.trouble(problem, seen.Err), streak, ByAge)
-	default:
-		if !streak.lasting(w.showsTrouble(), now) {
-			return w.unchanged(streak, AfterSoon)
-		}
-		return w.decision(w.trouble(problem, seen.Err), streak, AfterSoon)
+		again = ByAge
+	case clb.Soon:
 	}
+	if !streak.lasting(class, w.shown(), now) {
+		return w.unchanged(streak, again)
+	}
+	return w.decision(w.trouble(problem, seen.Err, streak), streak, again)
 }
 
-func decideAnswer(task *v1alpha1.CLBTask, answer clb.Answer, now time.Time) Decision {
+func decideAnswer(task *v1alpha1.CLBTask, answer clb.Answer, streak Streak, now time.Time) Decision {
 	w := writer{task: task, now: now, requestID: answer.RequestID}
 	switch answer.State {
 	case clb.Succeeded:
@@ -113,7 +111,14 @@ func decideAnswer(task *v1alpha1.CLBTask, answer clb.Answer, now time.Time) Deci
 	case clb.Failed:
 		return w.decision(w.failed(answer), Streak{}, Never)
 	case clb.InProgress:
-		return w.decision(w.running(), Streak{}, ByAge)
+		streak = streak.answered(now)
+		if task.Status.Phase == v1alpha1.PhaseRunning && w.shown() != "" {
+			var over bool
+			if streak, over = streak.recover(now); !over {
+				return w.unchanged(streak, ByAge)
+			}
+		}
+		return w.decision(w.running(), streak, ByAge)
 	default:
 		// internal/clb lets no other state through; were it to, it is no verdict.
 		return w.unchanged(Streak{}, ByAge)

@@ -102,6 +102,7 @@ func TestDecide(t *testing.T) {
 	unavailable := failing(clb.Soon, clb.ProblemAPIUnavailable, clb.None)
 	throttled := failing(clb.Throttle, clb.ProblemThrottled, clb.None)
 	denied := failing(clb.Configuration, clb.ProblemAccessDenied, clb.None)
+	rejected := failing(clb.Configuration, clb.ProblemCredentialsRejected, clb.None)
 	notFound := failing(clb.Permanent, clb.ProblemTaskNotFound, clb.NotFoundGrace)
 	skewed := failing(clb.Configuration, clb.ProblemClockSkew, clb.OnceMore)
 	refused := failing(clb.Soon, clb.ProblemAPIUnavailable, clb.TenInARow)
@@ -136,6 +137,37 @@ func TestDecide(t *testing.T) {
 		"another problem that lasts by itself replaces the one shown": {
 			[]seen{{0, unreachable}, {11 * time.Second, unreachable}, {13 * time.Second, unavailable}, {24 * time.Second, unavailable}},
 			[]string{pendingWith("APIUnreachable"), pendingWith("APIUnavailable")}, AfterSoon,
+		},
+		"a single answer is no end of a problem that lasts": {
+			[]seen{{0, busy}, {time.Second, unreachable}, {12 * time.Second, unreachable}, {14 * time.Second, busy}, {16 * time.Second, unreachable}, {20 * time.Second, busy}},
+			[]string{inProgress, runningWith("APIUnreachable")}, ByAge,
+		},
+		"a problem is over when answers have been clean for ten seconds": {
+			[]seen{{0, busy}, {time.Second, unreachable}, {12 * time.Second, unreachable}, {14 * time.Second, busy}, {23 * time.Second, busy}, {24 * time.Second, busy}},
+			[]string{inProgress, runningWith("APIUnreachable"), inProgress}, ByAge,
+		},
+		"a problem that comes back has to last twice as long, and its end, too": {
+			[]seen{
+				{0, busy}, {time.Second, denied}, {2 * time.Second, busy}, {12 * time.Second, busy},
+				{13 * time.Second, denied}, {14 * time.Second, busy}, {33 * time.Second, busy}, {34 * time.Second, busy},
+			},
+			[]string{inProgress, runningWith("AccessDenied"), inProgress, runningWith("AccessDenied"), inProgress}, ByAge,
+		},
+		"an outcome ends a problem at once": {
+			[]seen{{0, busy}, {time.Second, denied}, {2 * time.Second, answered(clb.Succeeded)}}, []string{inProgress, runningWith("AccessDenied"), succeeded}, Never,
+		},
+		"throttling and another problem that take turns do not make the reason flap": {
+			append([]seen{{0, unreachable}, {11 * time.Second, unreachable}, {13 * time.Second, throttled}, {25 * time.Second, throttled}},
+				[]seen{{26 * time.Second, unreachable}, {35 * time.Second, throttled}, {44 * time.Second, unreachable}}...),
+			[]string{pendingWith("APIUnreachable"), pendingWith("Throttled")}, AfterSoon,
+		},
+		"two problems of configuration that take turns do not make the reason flap": {
+			[]seen{{0, denied}, {time.Minute, rejected}, {2 * time.Minute, denied}, {3 * time.Minute, rejected}, {4 * time.Minute, denied}},
+			[]string{pendingWith("AccessDenied")}, AfterConfiguration,
+		},
+		"a problem of configuration takes the place of one that passes at once": {
+			[]seen{{0, unreachable}, {11 * time.Second, unreachable}, {13 * time.Second, denied}},
+			[]string{pendingWith("APIUnreachable"), pendingWith("AccessDenied")}, AfterConfiguration,
 		},
 		"a throttled call is no news": {
 			every(time.Second, 10, throttled), nil, ByAge,
@@ -228,6 +260,21 @@ func TestTheTextOfARepeatedProblemDoesNotChange(t *testing.T) {
 				t.Errorf("%d writes", writes)
 			}
 		})
+	}
+}
+
+func TestWhereTheCodeChangesFromCallToCallTheTextStays(t *testing.T) {
+	task, streak := live(), Streak{}
+	var texts []string
+	for i, code := range []string{"AuthFailure.A", "AuthFailure.B", "AuthFailure.A", "AuthFailure.B", "AuthFailure.B"} {
+		err := &clb.Error{Class: clb.Configuration, Problem: clb.ProblemCredentialsRejected, Code: code}
+		decision := policy.Decide(task, Observation{Err: err}, streak, created.Add(time.Duration(i)*time.Minute))
+		if task.Status, streak = decision.Status, decision.Streak; decision.Changed {
+			texts = append(texts, task.Status.Conditions[0].Message)
+		}
+	}
+	if len(texts) != 2 || !strings.Contains(texts[0], "AuthFailure.A") || !strings.Contains(texts[1], "AuthFailure.B") {
+		t.Errorf("it says %q, want the first code, then the one that lasts", texts)
 	}
 }
 

@@ -62,6 +62,10 @@ type clientKey struct {
 	credential string
 }
 
+// maxCodeBytes bounds an error code, which goes into metrics and conditions. The
+// longest of those that are documented has 49.
+const maxCodeBytes = 100
+
 // maxClients bounds the cache of SDK clients: hosts times credentials.
 const maxClients = 1024
 
@@ -211,6 +215,9 @@ func translate(err error, endpoint Endpoint, credential Credential, note *exchan
 	if errors.As(err, &sdkErr) {
 		code, message, requestID = sdkErr.Code, sdkErr.Message, sdkErr.RequestId
 	}
+	if len(code) > maxCodeBytes {
+		return unexpected(fmt.Sprintf("the error code has %d bytes", len(code)))
+	}
 	m := classify(code, endpoint.Custom)
 	e := &Error{
 		Class: m.class, Problem: m.problem, Patience: m.patience, Scope: m.scope,
@@ -221,6 +228,7 @@ func translate(err error, endpoint Endpoint, credential Credential, note *exchan
 	case errors.As(err, &answer):
 		e.Code, e.Message = "ClientError.HTTP", answer.Error()
 	case certificateProblem(err):
+		e.Code = "ClientError.Certificate"
 		e.Class, e.Message = Configuration, "the certificate of "+endpoint.Host+" is not trusted"
 	case family == "ClientError" && m.problem == ProblemAPIUnreachable:
 		e.Message = "no usable answer from " + endpoint.Host + unreachable(err, note)

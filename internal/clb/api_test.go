@@ -112,6 +112,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		"a redirect to another host":            {clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 307, Location: "https://evil.example/"}, Soon, ProblemAPIUnreachable, "redirects are refused"},
 		"a connection reset":                    {clbsim.Fault{Kind: clbsim.Reset}, Soon, ProblemAPIUnreachable, "reset"},
 		"an error of the API's":                 {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "InternalError", Message: "oops"}, Soon, ProblemAPIUnavailable, "oops"},
+		"an error code of any length":           {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "AuthFailure." + strings.Repeat("x", 40_000), Message: "oops"}, Soon, ProblemUnexpectedAnswer, "40012 bytes"},
 		"an error that shows the key":           {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "AuthFailure.X", Message: "key " + testKey}, Configuration, ProblemCredentialsRejected, "key [redacted]"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

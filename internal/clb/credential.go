@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unique"
 )
 
 // Environment variables that name the operator's key pair, as in every program
@@ -43,7 +44,8 @@ func NewCredential(secretID, secretKey, token string) Credential {
 // as two here, which errs only until the API throttles one of them.
 func (c Credential) Account() string {
 	sum := sha256.Sum256([]byte(c.secretID))
-	return hex.EncodeToString(sum[:6])
+	// The same string for all who keep it, such as each of many tasks.
+	return unique.Make(hex.EncodeToString(sum[:6])).Value()
 }
 
 // fingerprint identifies the whole credential, so that a cached client never
