@@ -12,6 +12,9 @@ const (
 	// spreadShare is how much of an even share of the second lies at least
 	// between two turns then. Less than one, so that the slots stay what limits.
 	spreadShare = 0.9
+	// shortFor is how long after a task last had to wait for a slot the quota still
+	// counts as short: more than the time in which each slot is used once.
+	shortFor = 2 * Window
 	// keepIdle is how long what was learned of a bucket without tasks is kept.
 	keepIdle = time.Hour
 )
@@ -31,10 +34,12 @@ type bucket[K comparable] struct {
 	waiting dueHeap[K] // Those that are not yet due.
 	tenants tenants[K] // Those that are, by tenant.
 
-	granted time.Duration // When the last turn was granted.
-	short   time.Duration // Since when tasks have to wait for slots, or never.
-	idle    time.Duration // Since when there is no task.
-	timer   *time.Timer
+	paced  time.Duration // When the last turn was to be granted, by the pace.
+	short  time.Duration // Since when tasks have to wait for slots, or never.
+	lacked time.Duration // When one last had to.
+	idle   time.Duration // Since when there is no task.
+	timer  *time.Timer
+	alarm  time.Duration // What the timer was last set for.
 }
 
 func newBucket[K comparable](name Bucket, slots int, worth order, now time.Duration) *bucket[K] {
@@ -44,8 +49,10 @@ func newBucket[K comparable](name Bucket, slots int, worth order, now time.Durat
 		rates:   newHazard(now),
 		worth:   worth,
 		tenants: tenants[K]{byName: map[string]*tenant[K]{}},
-		granted: never,
+		paced:   never,
 		short:   never,
+		lacked:  never,
+		alarm:   ever,
 		idle:    now,
 	}
 }
@@ -102,39 +109,53 @@ func (b *bucket[K]) next(now time.Duration) *entry[K] {
 
 // opens returns the time before which no turn is granted although a slot is free.
 func (b *bucket[K]) opens(now time.Duration) time.Duration {
-	at := b.limit.resumes
-	if b.short != never {
-		ramp := min(float64(now-b.short)/float64(spreadAfter), 1)
-		at = max(at, b.granted+time.Duration(ramp*spreadShare*float64(Window)/float64(b.limit.slots)))
-	}
-	return at
+	return max(b.limit.resumes, b.paced+b.gap(now))
 }
 
-// note keeps account of whether the quota is short. It is so from when a due task
-// finds no slot until half of the slots are idle: a moment without a due task is
-// no end of it.
+// gap returns how far turns are drawn apart.
+func (b *bucket[K]) gap(now time.Duration) time.Duration {
+	if b.short == never {
+		return 0
+	}
+	ramp := min(float64(now-b.short)/float64(spreadAfter), 1)
+	return time.Duration(ramp * spreadShare * float64(Window) / float64(b.limit.slots))
+}
+
+// pace notes that a turn is granted now. Where the timer for it was late, as
+// timers are, the next turn may come earlier by that: else a busy machine would
+// cost the bucket turns.
+func (b *bucket[K]) pace(now time.Duration) {
+	gap := b.gap(now)
+	b.paced = max(b.paced+gap, min(b.alarm, now), now-gap)
+}
+
+// note keeps account of whether the quota is short: from when a due task finds no
+// slot until none has had to wait for one for a while.
 func (b *bucket[K]) note(now time.Duration) {
 	switch {
-	case b.anyDue() && b.free() <= 0 && b.short == never:
-		b.short = now
-	case !b.anyDue() && b.free() >= (b.limit.slots+1)/2:
+	case b.anyDue() && b.free() <= 0:
+		b.lacked = now
+		if b.short == never {
+			b.short = now
+		}
+	case b.short != never && now-b.lacked > shortFor:
 		b.short = never
 	}
 }
 
-// wake returns the next moment at which a turn could be granted, false where
+// wake returns the next moment at which a turn could be granted, or ever where
 // none is before the next Ask or Return.
-func (b *bucket[K]) wake(now time.Duration) (time.Duration, bool) {
+func (b *bucket[K]) wake(now time.Duration) time.Duration {
 	switch {
 	case b.anyDue() && b.free() > 0:
-		return b.opens(now), true
+		return b.opens(now)
 	case !b.anyDue() && len(b.waiting) == 0:
-		return 0, false
+		return ever
 	case b.free() > 0:
-		return b.waiting[0].due, true
+		return b.waiting[0].due
 	case len(b.cooling) > 0:
-		return b.cooling[0] + 1, true
+		return b.cooling[0] + 1
 	default:
-		return 0, false
+		return ever
 	}
 }

@@ -31,8 +31,8 @@
 //
 // # Others who use the same quota
 //
-// A throttled answer halves the slots in use, at most once for the calls of one
-// burst, and they grow back one by one while answers are clean (limit.go). The
+// A throttled answer halves the slots that may be used, at most once for the calls
+// of one burst, and they grow back while answers are clean (limit.go). The
 // proof stands: there are never more than R.
 //
 // # Who is asked
@@ -49,7 +49,10 @@
 // While the quota is short, turns are drawn apart until they are spread evenly
 // over the second (bucket.go): a newcomer then waits for the next turn only some
 // hundredths of a second, not until the second is over. This is the one case in
-// which a slot is left free while a task is due, for less than Window/R.
+// which slots are left free while a task is due: the next turn is then granted
+// less than Window/R after the one before. A turn that came late lets the next come
+// earlier, so that no turn is lost by it, and once no task has had to wait for a
+// slot for two seconds, turns are granted at once again.
 //
 // Decisions are made afresh from the present state at every event; the only
 // timer of a bucket is for the next moment at which a turn could be granted. So

@@ -17,8 +17,11 @@ const (
 	jitterShare = 0.1
 )
 
-// never is the time of what has not happened.
-const never = time.Duration(math.MinInt64)
+// never is the time of what has not happened, ever of what will not.
+const (
+	never = time.Duration(math.MinInt64)
+	ever  = time.Duration(math.MaxInt64)
+)
 
 // unqueued is the index of an entry that is in no heap.
 const unqueued = -1

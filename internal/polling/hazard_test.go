@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -95,6 +96,40 @@ func TestHazard(t *testing.T) {
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) { test(t, newHazard(0)) })
+	}
+}
+
+func TestWhatAnAnswerTeaches(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		resumed  bool
+		outcomes []Outcome
+		finishes float64
+	}{
+		"a task that is found finished counts":                                 {false, []Outcome{Finished}, 1},
+		"one that was in progress before counts once":                          {false, []Outcome{InProgress, InProgress, Finished}, 1},
+		"after a restart the first answer says nothing of when it ended":       {true, []Outcome{Finished}, 0},
+		"but one that was in progress after the restart counts":                {true, []Outcome{InProgress, Finished}, 1},
+		"a call without an answer is none":                                     {false, []Outcome{NoAnswer}, 0},
+		"and the task may have ended at any time before it, so nothing counts": {true, []Outcome{NoAnswer, Finished}, 0},
+		"a throttled call says nothing":                                        {false, []Outcome{Throttled, Finished}, 1},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, got := start(t, 2)
+				born := time.Now().Add(-time.Second)
+				for _, outcome := range test.outcomes {
+					s.Ask(Task[string]{Key: "a", Bucket: home, Born: born, Resumed: test.resumed})
+					got.next(t).turn.Return(outcome)
+				}
+				var finishes float64
+				for _, n := range s.buckets[home].rates.finishes {
+					finishes += n
+				}
+				if math.Abs(finishes-test.finishes) > 1e-6 {
+					t.Errorf("%v finishes were learned, want %v", finishes, test.finishes)
+				}
+			})
+		})
 	}
 }
 

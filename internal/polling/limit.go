@@ -4,15 +4,16 @@ import "time"
 
 const (
 	// probeAfter is how long a bucket stays just below where it was throttled
-	// before it tries one slot more. Each try that goes well halves it.
-	probeAfter = 20 * time.Second
+	// before it tries one slot more. Each try that goes well is followed by one
+	// that is twice as large, after a quarter of the time.
+	probeAfter = 25 * time.Second
 	// maxPause is the longest rest of a bucket that is throttled at one slot.
-	maxPause = 30 * time.Second
+	maxPause = 10 * time.Second
 )
 
 // limit is how many of its slots a bucket may use while others use the quota,
-// too. A throttled answer halves what was in use. It grows back one by one with
-// clean answers: each second to just below where it was throttled, and from there
+// too. A throttled answer halves it. It grows back one by one with clean answers:
+// each second to just below what was in use when it was throttled, and from there
 // on by careful tries, since every try that fails costs a call, maybe one of the
 // others'.
 type limit struct {
@@ -22,14 +23,15 @@ type limit struct {
 	known   int           // It was fine to use so many.
 	changed time.Duration // When slots last changed.
 	cut     time.Duration // When slots were last halved.
-	probe   time.Duration // How long to wait before the next try above known.
+	probe   time.Duration // How long to wait before the next try above known,
+	step    int           // and how many slots that adds.
 
 	pause   time.Duration // The last rest, where it was throttled at one slot.
 	resumes time.Duration // When that ends.
 }
 
 func newLimit(most int) limit {
-	return limit{most: most, slots: most, known: most, cut: never, resumes: never, probe: probeAfter}
+	return limit{most: most, slots: most, known: most, cut: never, resumes: never, probe: probeAfter, step: 1}
 }
 
 // throttled notes that a call granted at some time was refused for the quota,
@@ -39,13 +41,14 @@ func (l *limit) throttled(now, granted time.Duration, used int) {
 	if granted < l.cut {
 		return
 	}
-	used = min(used, l.slots)
-	l.slots, l.known = max(used/2, 1), max(used-1, 1)
-	l.cut, l.changed, l.probe = now, now, probeAfter
-	if used <= 1 {
+	if l.slots == 1 {
 		l.pause = min(max(2*l.pause, Window), maxPause)
 		l.resumes = now + l.pause
 	}
+	used = min(used, l.slots)
+	l.slots = max(l.slots/2, 1)
+	l.known = max(used-1, l.slots)
+	l.cut, l.changed, l.probe, l.step = now, now, probeAfter, 1
 }
 
 // clean notes that a call granted at some time was answered. full says that it
@@ -55,16 +58,16 @@ func (l *limit) clean(now, granted time.Duration, full bool) {
 		return
 	}
 	l.pause = 0
-	wait := Window
+	wait, step := Window, 1
 	if l.slots >= l.known {
-		wait = l.probe
+		wait, step = l.probe, l.step
 	}
 	if !full || l.slots >= l.most || now-l.changed < wait {
 		return
 	}
-	l.slots++
+	l.slots = min(l.slots+step, l.most)
 	l.changed = now
 	if l.slots > l.known {
-		l.known, l.probe = l.slots, max(l.probe/2, Window)
+		l.known, l.probe, l.step = l.slots, max(l.probe/4, Window), 2*l.step
 	}
 }

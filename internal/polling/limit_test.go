@@ -16,61 +16,74 @@ func cleanFor(l *limit, now *time.Duration, lasting time.Duration) int {
 }
 
 func TestLimit(t *testing.T) {
-	now := time.Hour
-	for sentence, test := range map[string]func(t *testing.T, l *limit){
-		"a throttled answer halves the slots in use, not those that it owns": func(t *testing.T, l *limit) {
-			l.throttled(now, now, 12)
-			if l.slots != 6 {
+	for sentence, test := range map[string]func(t *testing.T, l *limit, now time.Duration){
+		"a throttled answer halves the slots": func(t *testing.T, l *limit, now time.Duration) {
+			l.throttled(now, now, 20)
+			if l.slots != 10 {
 				t.Errorf("%d slots", l.slots)
 			}
 		},
-		"the throttled answers of one burst halve once": func(t *testing.T, l *limit) {
+		"it does so however few were in use: a refused call of a lone task costs the others no more": func(t *testing.T, l *limit, now time.Duration) {
+			l.throttled(now, now, 1)
+			if l.slots != 10 {
+				t.Errorf("%d slots", l.slots)
+			}
+		},
+		"the throttled answers of one burst halve once": func(t *testing.T, l *limit, now time.Duration) {
 			for i := range time.Duration(8) {
 				l.throttled(now+i, now-time.Second, 16)
 			}
-			if l.slots != 8 {
+			if l.slots != 10 {
 				t.Errorf("%d slots", l.slots)
 			}
 			l.throttled(now+Window, now+Window/2, 8)
-			if l.slots != 4 {
+			if l.slots != 5 {
 				t.Errorf("%d slots after another burst", l.slots)
 			}
 		},
-		"they grow back one each second, to just below where it was throttled": func(t *testing.T, l *limit) {
-			l.throttled(now, now, 12)
+		"they grow back one each second, to just below where it was throttled": func(t *testing.T, l *limit, now time.Duration) {
+			l.throttled(now, now, 16)
 			at := now + 1
-			for want := 6; want < 11; want++ {
+			for want := 10; want < 15; want++ {
 				if l.slots != want {
 					t.Fatalf("%d slots, want %d", l.slots, want)
 				}
 				cleanFor(l, &at, Window+50*time.Millisecond)
 			}
-			if got := cleanFor(l, &at, 15*time.Second); got != 11 {
+			if got := cleanFor(l, &at, 20*time.Second); got != 15 {
 				t.Errorf("%d slots", got)
 			}
 		},
-		"beyond that each clean try comes sooner": func(t *testing.T, l *limit) {
+		"beyond that each clean try comes sooner, and is larger": func(t *testing.T, l *limit, now time.Duration) {
 			l.throttled(now, now, 12)
-			at := now + 1
-			if got := cleanFor(l, &at, 50*time.Second); got < 18 {
-				t.Errorf("%d slots after 50 s", got)
-			}
-			if got := cleanFor(l, &at, 10*time.Second); got != 20 {
-				t.Errorf("%d slots after a minute", got)
+			for _, want := range []struct {
+				after time.Duration
+				slots int
+			}{{Window, 11}, {probeAfter, 12}, {probeAfter / 4, 14}, {probeAfter / 16, 18}, {Window, 20}} {
+				before, at := l.slots, l.changed
+				for l.slots == before {
+					at += 10 * time.Millisecond
+					l.clean(at, at, true)
+				}
+				if took := at - now; l.slots != want.slots || took < want.after || took > want.after+10*time.Millisecond {
+					t.Errorf("%d slots after %v more, want %d after %v", l.slots, took, want.slots, want.after)
+				}
+				now = at
 			}
 		},
-		"answers of a bucket with idle slots say nothing about more": func(t *testing.T, l *limit) {
+		"answers of a bucket with idle slots say nothing about more": func(t *testing.T, l *limit, now time.Duration) {
 			l.throttled(now, now, 12)
 			for at := now; at < now+1000*Window; at += Window {
 				l.clean(at, at, false)
 			}
-			if l.slots != 6 {
+			if l.slots != 10 {
 				t.Errorf("%d slots", l.slots)
 			}
 		},
-		"throttled at one slot it rests, twice as long each time, until an answer is clean": func(t *testing.T, l *limit) {
+		"throttled at one slot it rests, twice as long each time, until an answer is clean": func(t *testing.T, l *limit, now time.Duration) {
 			at := now
-			for _, want := range []float64{1, 2, 4, 8, 16, 30, 30} {
+			l.slots = 1
+			for _, want := range []float64{1, 2, 4, 8, 10, 10} {
 				l.throttled(at, at, 1)
 				if got := l.resumes - at; got.Seconds() != want || l.slots != 1 {
 					t.Errorf("it rests for %v with %d slots, want %v s with 1", got, l.slots, want)
@@ -86,7 +99,7 @@ func TestLimit(t *testing.T) {
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			l := newLimit(20)
-			test(t, &l)
+			test(t, &l, time.Hour)
 		})
 	}
 }
@@ -96,9 +109,9 @@ func TestThrottledAnswersReachAsFarAsTheySay(t *testing.T) {
 		outcome Outcome
 		want    map[Bucket]int
 	}{
-		"this bucket alone":           {Throttled, map[Bucket]int{{"a", "1"}: 1, {"b", "1"}: 8, {"a", "2"}: 8}},
-		"every host of the account":   {ThrottledAccount, map[Bucket]int{{"a", "1"}: 1, {"b", "1"}: 4, {"a", "2"}: 8}},
-		"every bucket of the process": {ThrottledProcess, map[Bucket]int{{"a", "1"}: 1, {"b", "1"}: 4, {"a", "2"}: 4}},
+		"this bucket alone":           {Throttled, map[Bucket]int{{"a", "1"}: 4, {"b", "1"}: 8, {"a", "2"}: 8}},
+		"every host of the account":   {ThrottledAccount, map[Bucket]int{{"a", "1"}: 4, {"b", "1"}: 4, {"a", "2"}: 8}},
+		"every bucket of the process": {ThrottledProcess, map[Bucket]int{{"a", "1"}: 4, {"b", "1"}: 4, {"a", "2"}: 4}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

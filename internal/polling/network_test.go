@@ -202,6 +202,57 @@ func TestWhileTheQuotaIsShortTurnsAreSpread(t *testing.T) {
 	})
 }
 
+func TestOnceTheShortageIsOverTurnsAreGrantedAtOnceAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, got := start(t, 10)
+		ask := func(key string) { s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now()}) }
+		finish := func(g granted) {
+			g.turn.Return(Finished)
+			s.Forget(g.key)
+		}
+		for i := range 200 {
+			ask(strconv.Itoa(i))
+		}
+		for range 200 {
+			finish(got.next(t))
+		}
+		// Six tasks a second keep more than half of the slots busy.
+		for i := range 18 {
+			pass(Window / 6)
+			ask(strconv.Itoa(i))
+			finish(got.next(t))
+		}
+		asked := time.Now()
+		ask("a")
+		ask("b")
+		for range 2 {
+			if g := got.next(t); !g.at.Equal(asked) {
+				t.Errorf("%s waited %v beside idle slots", g.key, g.at.Sub(asked))
+			}
+		}
+	})
+}
+
+func TestAfterAnotherProgramUsedUpTheQuotaTheFullRateIsSoonBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := &gateway{others: Window / (2 * MaxSlots), nextOther: time.Now()}
+		stop := busy(t, g)
+		defer stop()
+		pass(90 * time.Second)
+		g.mu.Lock()
+		g.others = 0
+		g.mu.Unlock()
+		pass(maxPause + probeAfter + probeAfter/2)
+		g.count()
+		pass(10 * time.Second)
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.answered < 190 || g.refused > 0 {
+			t.Errorf("%d calls were answered in 10 s and %d throttled", g.answered, g.refused)
+		}
+	})
+}
+
 func TestBucketsWithoutTasksAreLetGoOfAfterAnHour(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 1)

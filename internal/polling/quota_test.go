@@ -39,9 +39,10 @@ func (s *server) peak(b Bucket) int {
 	return most
 }
 
-// trial is a random life of a scheduler: tasks of some buckets and tenants, asked
-// over a network with random delays and answered at random, until each has been
-// asked often enough. Some are forgotten on the way, or change the bucket.
+// trial is a random life of a scheduler: tasks of some buckets and tenants that
+// arrive at random, are asked over a network with random delays and answered at
+// random, until each has been asked often enough. Some are forgotten on the way, or
+// change the bucket.
 type trial struct {
 	t         *testing.T
 	mu        sync.Mutex
@@ -49,9 +50,36 @@ type trial struct {
 	scheduler *Scheduler[int]
 	server    server
 	hosts     int
+	outcomes  []Outcome
 	left      map[int]int
 	host      map[int]int
+	granted   map[Bucket]time.Time // The last turn of each bucket.
 	done      chan struct{}
+}
+
+// The outcomes of trials, and of those in which the API throttles no call: there
+// all slots of a bucket may be used.
+var (
+	calmOutcomes = []Outcome{InProgress, InProgress, InProgress, Finished, NoAnswer}
+	allOutcomes  = append([]Outcome{Throttled, ThrottledAccount, ThrottledProcess}, calmOutcomes...)
+)
+
+func newTrial(t *testing.T, seed uint64) *trial {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(seed, 1))
+	tr := &trial{
+		t: t, rng: rng, hosts: 1 + rng.IntN(3), outcomes: [][]Outcome{calmOutcomes, allOutcomes}[seed%2],
+		left: map[int]int{}, host: map[int]int{}, granted: map[Bucket]time.Time{}, done: make(chan struct{}),
+	}
+	scheduler, err := New(1+rng.IntN(MaxSlots), tr.call)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr.scheduler = scheduler
+	for key := range 1 + rng.IntN(120) {
+		tr.left[key] = 1 + rng.IntN(5)
+	}
+	return tr
 }
 
 func (tr *trial) random(n int) int {
@@ -68,6 +96,7 @@ func (tr *trial) call(key int, turn *Turn[int]) {
 	if _, ok := tr.left[key]; !ok {
 		tr.t.Errorf("task %d got a turn after it was forgotten", key)
 	}
+	tr.granted[turn.bucket.name] = time.Now()
 	tr.mu.Unlock()
 	if tr.random(10) == 0 {
 		turn.Return(Unused)
@@ -77,11 +106,13 @@ func (tr *trial) call(key int, turn *Turn[int]) {
 	pass(tr.delay(400 * time.Millisecond))
 	tr.server.arrive(turn.bucket.name)
 	pass(tr.delay(1500 * time.Millisecond))
-	outcome := []Outcome{InProgress, InProgress, InProgress, InProgress, NoAnswer, Throttled, ThrottledAccount, ThrottledProcess}[tr.random(8)]
+	if tr.random(30) == 0 {
+		pass(tr.delay(20 * time.Second)) // It hangs.
+	}
 	if tr.random(4) == 0 {
 		defer turn.Return(InProgress) // A second return must change nothing.
 	}
-	turn.Return(outcome)
+	turn.Return(tr.outcomes[tr.random(len(tr.outcomes))])
 	tr.settle(key)
 	tr.scheduler.verify(tr.t, false)
 }
@@ -122,29 +153,23 @@ func (tr *trial) ask(key int) {
 }
 
 func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) {
-	for seed := range uint64(60) {
+	for seed := range uint64(80) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				rng := rand.New(rand.NewPCG(seed, 1))
-				slots, tasks := 1+rng.IntN(MaxSlots), 1+rng.IntN(120)
-				tr := &trial{t: t, rng: rng, hosts: 1 + rng.IntN(3), left: map[int]int{}, host: map[int]int{}, done: make(chan struct{})}
-				scheduler, err := New(slots, tr.call)
-				if err != nil {
-					t.Fatal(err)
-				}
-				tr.scheduler = scheduler
-				for key := range tasks {
-					tr.left[key] = 1 + rng.IntN(5)
-				}
+				tr := newTrial(t, seed)
+				scheduler := tr.scheduler
 				scheduler.Start()
 				defer scheduler.Stop()
-				for key := range tasks {
-					tr.ask(key)
-				}
+				go func() {
+					for key := range len(tr.left) {
+						tr.ask(key)
+						pass(tr.delay(200 * time.Millisecond))
+					}
+				}()
 				tr.watch()
 				for b := range tr.server.arrivals {
-					if peak := tr.server.peak(b); peak > slots {
-						t.Errorf("%d arrivals within a second at %s, with %d slots", peak, b.Host, slots)
+					if peak := tr.server.peak(b); peak > scheduler.slots {
+						t.Errorf("%d arrivals within a second at %s, with %d slots", peak, b.Host, scheduler.slots)
 					}
 				}
 				synctest.Wait()
@@ -161,9 +186,10 @@ func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) 
 	}
 }
 
-// watch looks at the scheduler at random moments until all is done: never may a
-// slot be idle while a task is due.
+// watch looks at the scheduler at random moments until all is done, and stops it
+// now and then.
 func (tr *trial) watch() {
+	opens := time.Now().Add(Window)
 	for {
 		select {
 		case <-tr.done:
@@ -171,6 +197,43 @@ func (tr *trial) watch() {
 		case <-time.After(tr.delay(100 * time.Millisecond)):
 			synctest.Wait()
 			tr.scheduler.verify(tr.t, true)
+			tr.idle(opens)
+			if tr.random(100) == 0 {
+				tr.scheduler.Stop()
+				pass(tr.delay(3 * time.Second))
+				tr.scheduler.Start()
+				opens = time.Now().Add(Window)
+			}
+		}
+	}
+}
+
+// idle fails where a slot is idle although a task is due: by what was granted and
+// returned, and whatever the scheduler itself takes for its limits. Turns are
+// drawn apart by less than Window/R.
+func (tr *trial) idle(opens time.Time) {
+	tr.t.Helper()
+	if len(tr.outcomes) > len(calmOutcomes) || !time.Now().After(opens) {
+		return // Throttled calls leave fewer slots.
+	}
+	s := tr.scheduler
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.now()
+	for _, e := range s.entries {
+		b := e.bucket
+		used := b.out
+		for _, at := range b.cooling {
+			if at >= now {
+				used++
+			}
+		}
+		waits := e.turn == nil && (e.line != nil || e.index != unqueued && e.due < now)
+		tr.mu.Lock()
+		since := time.Since(tr.granted[b.name])
+		tr.mu.Unlock()
+		if waits && used < s.slots && since >= Window/time.Duration(s.slots) {
+			tr.t.Fatalf("%d of %d slots are used and a task is due, %v after the last turn", used, s.slots, since)
 		}
 	}
 }

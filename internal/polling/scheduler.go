@@ -215,16 +215,17 @@ func (s *Scheduler[K]) pump(b *bucket[K]) {
 	now := s.now()
 	b.cool(now)
 	b.promote(now)
+	b.note(now)
 	for b.anyDue() && b.free() > 0 && now >= max(s.opens, b.opens(now)) {
 		e := b.next(now)
 		b.out++
-		b.granted = now
+		b.pace(now)
 		e.turn = &Turn[K]{scheduler: s, bucket: b, entry: e, granted: now, waited: now - e.due, full: b.free() == 0}
 		go s.grant(e.key, e.turn)
 	}
 	b.note(now)
-	if at, ok := b.wake(now); ok {
-		b.timer.Reset(max(at, s.opens) - now)
+	if b.alarm = max(b.wake(now), s.opens); b.alarm < ever {
+		b.timer.Reset(b.alarm - now)
 	} else {
 		b.timer.Stop()
 	}

@@ -151,6 +151,18 @@ func TestScheduler(t *testing.T) {
 				t.Errorf("%s came first", g.key)
 			}
 		},
+		"a throttled call costs the task no place": func(t *testing.T) {
+			s, got := start(t, 1)
+			ask(s, "throttled")
+			first := got.next(t)
+			pass(time.Second)
+			ask(s, "b")
+			first.turn.Return(Throttled)
+			s.Ask(Task[string]{Key: "throttled", Bucket: home, Born: first.at})
+			if g := got.next(t); g.key != "throttled" {
+				t.Errorf("%s came first", g.key)
+			}
+		},
 		"a task that holds a turn gets no second one": func(t *testing.T) {
 			s, got := start(t, 5)
 			ask(s, "a")
