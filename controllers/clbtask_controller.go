@@ -150,7 +150,7 @@ func (r *CLBTaskReconciler) settle(ctx context.Context, task *v1alpha1.CLBTask, 
 	}
 	if seen != nil || version != "" {
 		name := client.ObjectKeyFromObject(task)
-		r.poller.settle(name, seen, outcome{streak: decision.Streak, written: version, notBefore: r.notBefore(task, seen, decision.Again)})
+		r.poller.settle(name, seen, outcome{streak: decision.Streak.kept(), written: version, notBefore: r.notBefore(task, seen, decision.Again)})
 	}
 	return r.ask(ctx, task, decision.Streak)
 }
@@ -194,7 +194,7 @@ func (r *CLBTaskReconciler) ask(ctx context.Context, task *v1alpha1.CLBTask, str
 		return retry(err)
 	}
 	name := client.ObjectKeyFromObject(task)
-	r.poller.settle(name, seen, outcome{streak: decision.Streak, written: version})
+	r.poller.settle(name, seen, outcome{streak: decision.Streak.kept(), written: version})
 	return ctrl.Result{RequeueAfter: wake(task, r.backoff(r.configuration, name), seen.at)}, nil
 }
 

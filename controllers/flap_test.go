@@ -83,7 +83,7 @@ func (h *history) told(want ...string) {
 }
 
 var _ = Describe("A watch over a task's life", func() {
-	It("sees each transition of the matrix once, in order: in progress, throttling, a credentials outage and back, the verdict", func(ctx SpecContext) {
+	It("sees each transition of the matrix once, in order: in progress, throttling and back, a restart, a credentials outage and back, the verdict", func(ctx SpecContext) {
 		w := newWorld(ctx, clbsim.Config{})
 		h := w.watch("whole")
 		first := w.run()
@@ -92,15 +92,15 @@ var _ = Describe("A watch over a task's life", func() {
 
 		relieve := w.sim.AddFault(clbsim.Fault{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "too fast"})
 		w.reach(task, rowTroubleRunning(v1alpha1.ReasonThrottled))
-
-		w.sim.RemoveCredential(secretID)
-		w.reach(task, rowTroubleRunning(v1alpha1.ReasonCredentialsRejected))
 		relieve()
+		w.reach(task, rowRunning)
 
-		// Whoever changes credentials restarts the operator, which reads them then.
 		first.stop()
-		w.sim.SetCredential(clbsim.Credential{SecretID: secretID, SecretKey: secretKey})
 		w.run()
+
+		w.sim.RemoveCredential(secretID) // As one disables a key in CAM, and enables it again.
+		w.reach(task, rowTroubleRunning(v1alpha1.ReasonCredentialsRejected))
+		w.sim.SetCredential(clbsim.Credential{SecretID: secretID, SecretKey: secretKey})
 		w.reach(task, rowRunning)
 
 		w.sim.AddTask(clbsim.Task{ID: task.Spec.RequestID})
@@ -109,11 +109,22 @@ var _ = Describe("A watch over a task's life", func() {
 			rowFresh,
 			rowRunning,
 			rowTroubleRunning(v1alpha1.ReasonThrottled),
+			rowRunning,
 			rowTroubleRunning(v1alpha1.ReasonCredentialsRejected),
 			rowRunning,
 			rowSucceeded,
 		)
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf(
-			"Normal InProgress", "Warning Throttled", "Warning CredentialsRejected", "Normal InProgress", "Normal TaskSucceeded"))
+			"Normal InProgress", "Warning Throttled", "Normal InProgress", "Warning CredentialsRejected", "Normal InProgress", "Normal TaskSucceeded"))
+	})
+
+	It("sees nothing of an API that throttles every other call for long", func(ctx SpecContext) {
+		w := newWorld(ctx, clbsim.Config{})
+		h := w.watch("whole")
+		w.run()
+		w.sim.AddFault(clbsim.Fault{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "too fast", Share: 0.5})
+		// Twice as long as a problem has to last to be told.
+		w.reach(w.follow("whole", clbsim.Task{FromFirstAsk: true, Duration: 20 * time.Second}), rowSucceeded)
+		h.told(rowFresh, rowRunning, rowSucceeded)
 	})
 })

@@ -24,7 +24,8 @@ type subject struct {
 type inquiry struct {
 	subject
 	followers []*follower
-	// born is when the youngest of the followers was created.
+	// born is when the youngest of the followers was created: who joins late must
+	// not be asked for as seldom as one that has waited for long.
 	born time.Time
 	// waiting counts the followers that have asked for the next answer, and
 	// notBefore is the earliest time that one of them wants it.
@@ -36,6 +37,7 @@ type inquiry struct {
 type follower struct {
 	name types.NamespacedName
 	uid  types.UID
+	born time.Time
 	// inquiry is the question that it follows, nil before the first.
 	inquiry *inquiry
 	// waiting says that it has asked for the next answer.
@@ -47,7 +49,7 @@ type follower struct {
 
 // outcome is what dealing with a report left behind.
 type outcome struct {
-	streak Streak
+	streak *Streak // Nil for the zero value: most tasks never need one.
 	// notBefore is the end of the backoff that the streak has earned.
 	notBefore time.Time
 	// written is the resource version of the last status written.
@@ -81,11 +83,9 @@ func (r *report) outcome() polling.Outcome {
 // join lets a follower wait for the next answer.
 func (q *inquiry) join(f *follower, born time.Time) {
 	if f.inquiry != q {
-		f.inquiry = q
+		f.inquiry, f.born = q, born
 		q.followers = append(q.followers, f)
-		if born.After(q.born) {
-			q.born = born
-		}
+		q.born = latest(q.born, born)
 	}
 	if q.waiting == 0 || f.notBefore.Before(q.notBefore) {
 		q.notBefore = f.notBefore
@@ -103,7 +103,18 @@ func (q *inquiry) leave(f *follower) bool {
 	}
 	f.inquiry, f.waiting = nil, false
 	q.followers = slices.DeleteFunc(q.followers, func(other *follower) bool { return other == f })
+	q.born = time.Time{}
+	for _, other := range q.followers {
+		q.born = latest(q.born, other.born)
+	}
 	return len(q.followers) == 0
+}
+
+func latest(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // tell hands a report to those who wait for it, and returns their names.

@@ -166,7 +166,7 @@ func (w *world) reach(task *v1alpha1.CLBTask, want string) *v1alpha1.CLBTask {
 		var err error
 		fresh, err = w.get(task)
 		return row(fresh.Status), err
-	}).WithTimeout(40 * time.Second).WithPolling(20 * time.Millisecond).Should(Equal(want))
+	}).WithTimeout(90 * time.Second).WithPolling(20 * time.Millisecond).Should(Equal(want))
 	Expect(fresh.Status.ObservedGeneration).To(Equal(fresh.Generation))
 	for _, c := range fresh.Status.Conditions {
 		Expect(c.ObservedGeneration).To(Equal(fresh.Generation), c.Type)

@@ -66,7 +66,11 @@ func (p *poller) look(name types.NamespacedName, uid types.UID) (*report, Streak
 		p.tasks[name] = f
 		trackedTasks.Inc()
 	}
-	return f.report, f.streak, ok
+	var streak Streak
+	if f.streak != nil {
+		streak = *f.streak
+	}
+	return f.report, streak, ok
 }
 
 // written returns the resource version of the last status written for a task.

@@ -39,6 +39,14 @@ type Streak struct {
 	Recovered time.Duration
 }
 
+// kept returns where the streak is kept, nil for the zero value.
+func (s Streak) kept() *Streak {
+	if s == (Streak{}) {
+		return nil
+	}
+	return &s
+}
+
 // patience is how long anything has to last before it is told.
 func (s Streak) patience() time.Duration {
 	return min(max(2*s.Recovered, lastingAfter), longestPatience)
