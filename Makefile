@@ -45,8 +45,8 @@ test: envtest ## Run all tests, with the race detector, against a real API serve
 
 .PHONY: test-gitops
 test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops test -vet=off -count=1 . $(GITOPS_FLAGS)
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops/argocd test -vet=off -count=1 . $(GITOPS_FLAGS)
+	@command -v jq > /dev/null || { echo "the guide for plain CI needs jq: install it"; exit 1; }
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops test -vet=off -count=1 -timeout=40m . $(GITOPS_FLAGS)
 
 .PHONY: gitops-table
 gitops-table: ## Write what test-gitops finds: docs/gitops.md, verdicts, dumps, health_test.yaml, quotes.
@@ -56,7 +56,7 @@ gitops-table: ## Write what test-gitops finds: docs/gitops.md, verdicts, dumps, 
 bench: envtest ## Compare ways to poll, side by side; some half an hour. Writes docs/benchmarks.
 	@mkdir -p bin
 	@go test -run '^TestCompareOrders$$' ./internal/polling -args -compare="$(LOCALBIN)/orders.md"
-	@{ printf '\n## The cost of a decision\n\n```\n'; go test -run '^$$' -bench . ./internal/polling; printf '```\n'; } | tee -a "$(LOCALBIN)/orders.md"
+	@{ printf '\n## The cost of a decision\n\n```\n'; go test -run '^$$' -bench . ./internal/polling ./controllers; printf '```\n'; } | tee -a "$(LOCALBIN)/orders.md"
 	@go -C test/bench build -o "$(LOCALBIN)/bench" .
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -append "$(LOCALBIN)/orders.md" -out docs/benchmarks
 
@@ -73,9 +73,9 @@ generate: $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated
 	@$(CRD_REF_DOCS) --log-level=ERROR --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
 
 .PHONY: tidy
-tidy: ## Tidy the main module and that of the benchmarks.
+tidy: ## Tidy the main module, and those of the benchmarks and of the waiters' tests.
 	@go mod tidy
-	@go -C test/bench mod tidy
+	@for module in test/bench test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run gofmt, go vet and the linters.
@@ -85,7 +85,8 @@ lint: $(GOLANGCI_LINT) ## Run gofmt, go vet and the linters.
 	@cd test/bench && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
 
 .PHONY: lint-gitops
-lint-gitops: $(GOLANGCI_LINT) ## Run the linters on the tests of the waiters, which takes compiling the waiters.
+lint-gitops: $(GOLANGCI_LINT) ## Run go vet and the linters on the tests of the waiters, which takes compiling the waiters.
+	@for module in test/gitops test/gitops/argocd; do go -C $$module vet ./...; done
 	@cd test/gitops && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
 	@cd test/gitops/argocd && $(GOLANGCI_LINT) run --config ../../../.golangci.yaml ./...
 

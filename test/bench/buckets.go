@@ -47,8 +47,7 @@ func serveBuckets() error {
 		if err != nil {
 			return err
 		}
-		defer server.Close()
-		fmt.Println(server.URL)
+		fmt.Println(server.URL) // It is closed by the end of the process.
 	}
 	input := bufio.NewScanner(os.Stdin)
 	for input.Scan() {

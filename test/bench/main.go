@@ -121,7 +121,9 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 	var running sync.WaitGroup
 	for i, st := range strategies {
 		of[i] = result{load: l, strategy: st.name}
-		for repetition := range l.repeat {
+	}
+	for repetition := range l.repeat {
+		for i, st := range strategies {
 			running.Go(func() {
 				f, err := execute(ctx, st, l, s.seed, repetition)
 				if err != nil {
@@ -132,6 +134,9 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 				defer mu.Unlock()
 				of[i].add(f)
 			})
+		}
+		if l.tasks > 1 {
+			running.Wait() // One task at a time is no load.
 		}
 	}
 	running.Wait()
@@ -149,7 +154,7 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 	results, goals := make([]result, len(all)), make([][]goal, len(all))
 	err = inLanes(all, func(i int, l load) error {
 		results[i] = result{load: l, strategy: "the whole operator"}
-		for repetition := range min(l.repeat, 10) {
+		for repetition := range l.operated() {
 			fmt.Fprintf(s.log, "%s: the whole operator (%d)\n", l.name, repetition+1)
 			f, err := c.execute(ctx, l, s.seed, repetition)
 			if err != nil {
@@ -198,7 +203,8 @@ The lower bound of the makespan is max(the last end, N/%[7]d s): no program that
 
 ## The goals, through the whole operator on a real API server
 
-From the end of the simulated task to the condition seen by a watch.
+From the end of the simulated task to the condition seen by a watch. The cost of 1,000,000 tracked tasks (goal: 3 µs a decision,
+300 bytes a task in the scheduler) is measured at the end of this page.
 
 %[12]s
 ## Side by side

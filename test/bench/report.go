@@ -83,7 +83,7 @@ func (l load) describe() string {
 	case l.rate > 0:
 		return fmt.Sprintf("%d tasks, arriving at %g a second (Poisson).\n", l.tasks, l.rate)
 	case l.repeat > 1:
-		return fmt.Sprintf("%d times one task, each with a quota of its own.\n", l.repeat)
+		return fmt.Sprintf("%d times %s, each with a quota of its own; means of all (the operator: of %d, one after the other).\n", l.repeat, l.name, l.operated())
 	default:
 		return fmt.Sprintf("%d tasks at once.\n", l.tasks)
 	}

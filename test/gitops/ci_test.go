@@ -44,6 +44,7 @@ var _ = Describe("The guide for plain CI", func() {
 		code, out, complaint := w.createLB(ctx, "1m")
 		Expect(code).To(BeZero(), complaint)
 		Expect(out).To(HaveSuffix("condition met\nlb-9xk2m4ub\n"))
+		Expect(complaint).To(ContainSubstring("request "+requestID), "the request is lost where kubectl fails")
 	})
 
 	It("ends with 1 and the cloud's reason when it has failed", func(ctx SpecContext) {

@@ -23,19 +23,19 @@ func crossplaneWaiters() []waiter {
 	return []waiter{
 		{
 			Name: "Crossplane `DeriveFromObject`", Rule: "the condition `Ready`, as in the [guide](guides/crossplane.md)",
-			Code: code + "checkDeriveFromObject", judge: ready(deriveFromObject), want: withoutFails,
+			Code: code + "checkDeriveFromObject", pure: true, judge: ready(deriveFromObject), want: withoutFails,
 		},
 		{
 			Name: "Crossplane `AllTrue`", Rule: "at least one condition, and all of them True",
-			Code: code + "checkAllConditions", judge: ready(allTrue), want: withoutFails,
+			Code: code + "checkAllConditions", pure: true, judge: ready(allTrue), want: withoutFails,
 		},
 		{
 			Name: "Crossplane `DeriveFromCelQuery`", Rule: "`" + celQuery + "`",
-			Code: code + "checkDeriveFromCelQuery, with the library that it uses", judge: ready(deriveFromCELQuery), want: withoutFails,
+			Code: code + "checkDeriveFromCelQuery, with the library that it uses", pure: true, judge: ready(deriveFromCELQuery), want: withoutFails,
 		},
 		{
 			Name: "Crossplane `SuccessfulCreate`", Rule: "that the object is there; the default",
-			Code: code + "updateConditionFromObserved", judge: ready(func(*unstructured.Unstructured) (bool, error) { return true, nil }), want: blind,
+			Code: code + "handleObservation", pure: true, judge: ready(func(*unstructured.Unstructured) (bool, error) { return true, nil }), want: blind,
 		},
 	}
 }

@@ -30,8 +30,8 @@ func kstatusWaiters() []waiter {
 		{
 			Name: "kstatus", Rule: "`observedGeneration`, then the first of `Reconciling` and `Stalled`, then `Ready`",
 			Code:  "its own: `sigs.k8s.io/cli-utils`",
-			judge: kstatus,
-			want:  [3]string{open: "InProgress", good: "Current", ended: "Failed"},
+			judge: kstatus, pure: true,
+			want: [3]string{open: "InProgress", good: "Current", ended: "Failed"},
 		},
 		{
 			Name: "Flux `wait: true`", Rule: "kstatus, until all objects are Current or one is Failed",

@@ -27,14 +27,14 @@ func terraformWaiters() []waiter {
 		{
 			Name: "Terraform", Rule: "`wait.fields` and the `postcondition` of the [guide](guides/terraform.md)",
 			Code: code + "FieldWaiter; the postcondition is evaluated by HCL's own library",
-			judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
+			pure: true, judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
 				return readTerraform().judge(task)
 			},
 			want: forSuccess,
 		},
 		{
 			Name: "Terraform `wait.condition`", Rule: "`Ready` is `True`", Code: code + "ConditionsWaiter",
-			judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
+			pure: true, judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
 				if conditions(task)["Ready"] == "True" {
 					return done, nil
 				}
@@ -45,7 +45,7 @@ func terraformWaiters() []waiter {
 		{
 			Name: "Terraform `wait.fields` with `*`", Rule: "`status.completionTime = \"*\"`, which matches a field that is absent, too",
 			Code: code + "FieldWaiter",
-			judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
+			pure: true, judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
 				return matchFields(task, map[string]string{"status.completionTime": "*"})
 			},
 			want: blind,

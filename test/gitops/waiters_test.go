@@ -34,6 +34,8 @@ type waiter struct {
 	Group, Name, Rule, Code string
 	// judge returns the waiter's verdict about a live object, given so much time.
 	judge judge
+	// pure says that judge looks at the object it is given, and asks nobody.
+	pure bool
 	// want is the verdict for each class of states, but for those in except.
 	want   [3]string
 	except map[string]string

@@ -22,7 +22,7 @@ func workflowWaiters() []waiter {
 	return []waiter{{
 		Name: "Argo Workflows", Rule: "`successCondition` and `failureCondition` of the [guide](guides/argo-workflows.md): label selectors over paths of the object",
 		Code: "restated: argo-workflows, `workflow/executor/resource.go`, matchConditions, with the libraries that it uses",
-		judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
+		pure: true, judge: func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
 			template := guideTemplate()
 			return matchConditions(task, template.SuccessCondition, template.FailureCondition)
 		},

@@ -7,6 +7,8 @@ region=${REGION:-ap-guangzhou}
 
 request_id=$(tccli clb CreateLoadBalancer --region "$region" \
   --LoadBalancerType OPEN --LoadBalancerName web | jq -er .RequestId)
+# The request goes on, whatever fails from here: it must not be lost.
+echo "CreateLoadBalancer: request $request_id in $region" >&2
 task=create-lb-$request_id
 
 kubectl apply -f - <<EOF

@@ -1,9 +1,9 @@
 terraform {
-  required_version = ">= 1.2"
+  required_version = ">= 1.4" # Before, a failing postcondition could block destroy: hashicorp/terraform#32096.
   required_providers {
     kubernetes = {
       source  = "hashicorp/kubernetes"
-      version = ">= 2.17"
+      version = ">= 2.23" # Before, a time-out left the object out of the state: issue 1455 of the provider.
     }
   }
 }

@@ -1,6 +1,7 @@
 package argocd_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -92,6 +93,23 @@ var _ = Describe("The health script", func() {
 		text, err := yaml.Marshal(made)
 		Expect(err).NotTo(HaveOccurred())
 		compareFile(filepath.Join(customization, "health_test.yaml"), string(text))
+	})
+
+	It("rates every status of many lives by what really happened in them", func() {
+		var moments []struct {
+			Object map[string]any
+			Class  int // Open, good or ended.
+			State  string
+		}
+		Expect(json.Unmarshal([]byte(read(*momentsFile)), &moments)).To(Succeed())
+		Expect(moments).NotTo(BeEmpty())
+		for _, m := range moments {
+			want := []health.HealthStatusCode{health.HealthStatusProgressing, health.HealthStatusHealthy, health.HealthStatusDegraded}[m.Class]
+			if m.State == "suspended" {
+				want = health.HealthStatusSuspended
+			}
+			Expect(overridden(&unstructured.Unstructured{Object: m.Object}).Status).To(Equal(want), "%v", m.Object["status"])
+		}
 	})
 
 	DescribeTable("takes what says nothing certain for Progressing", func(change func(object map[string]any)) {

@@ -17,25 +17,24 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
-// root is the repository's, and assets where `make envtest` puts kube-apiserver,
-// etcd and kubectl.
-const (
-	root   = "../../.."
-	assets = root + "/bin/k8s/current"
-)
-
-var update = flag.Bool("update", false, "write what is compared otherwise: the table and health_test.yaml")
+// root is the repository's.
+const root = "../../.."
 
 var (
-	cluster    *rest.Config
-	k8s        client.Client
-	kubeconfig string // The file of the administrator's.
+	update      = flag.Bool("update", false, "write what is compared otherwise: the table and health_test.yaml")
+	momentsFile = flag.String("moments", "", "the `file` of the statuses that the module above has made")
+	kubeconfig  = flag.String("cluster", "", "the kubeconfig `file` of the cluster in which the module above holds its objects")
+)
+
+var (
+	cluster *rest.Config
+	k8s     client.Client
 )
 
 func TestArgoCD(t *testing.T) {
@@ -46,24 +45,13 @@ func TestArgoCD(t *testing.T) {
 
 var _ = BeforeSuite(func(ctx SpecContext) {
 	log.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
-	if os.Getenv("KUBEBUILDER_ASSETS") == "" {
-		path, err := filepath.Abs(assets)
-		Expect(err).NotTo(HaveOccurred())
-		Expect(path).To(BeADirectory(), "run `make envtest` first")
-		Expect(os.Setenv("KUBEBUILDER_ASSETS", path)).To(Succeed())
-	}
-	environment := &envtest.Environment{
-		CRDDirectoryPaths:     []string{root + "/config/crd/bases"},
-		ErrorIfCRDPathMissing: true,
-	}
+	Expect(*kubeconfig).NotTo(BeEmpty(), "run `make test-gitops`: the module above brings the objects and the cluster")
 	var err error
-	cluster, err = environment.Start()
+	cluster, err = clientcmd.BuildConfigFromFlags("", *kubeconfig)
 	Expect(err).NotTo(HaveOccurred())
-	DeferCleanup(environment.Stop)
+	cluster.QPS = -1
 	k8s, err = client.New(cluster, client.Options{})
 	Expect(err).NotTo(HaveOccurred())
-	kubeconfig = filepath.Join(GinkgoT().TempDir(), "kubeconfig")
-	Expect(os.WriteFile(kubeconfig, environment.KubeConfig, 0o600)).To(Succeed())
 	Expect(k8s.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "argocd"}})).To(Succeed())
 }, NodeTimeout(3*time.Minute))
 
@@ -71,7 +59,7 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 func kubectl(ctx context.Context, args ...string) {
 	GinkgoHelper()
 	process := exec.CommandContext(ctx, filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "kubectl"), args...)
-	process.Env = append(os.Environ(), "KUBECONFIG="+kubeconfig, "KUBECACHEDIR="+kubeconfig+".cache", "KUBERC=off")
+	process.Env = append(os.Environ(), "KUBECONFIG="+*kubeconfig, "KUBECACHEDIR="+*kubeconfig+".cache", "KUBERC=off")
 	out, err := process.CombinedOutput()
 	Expect(err).NotTo(HaveOccurred(), fmt.Sprintf("kubectl %s: %s", strings.Join(args, " "), out))
 }

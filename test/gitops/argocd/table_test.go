@@ -49,19 +49,19 @@ func rows() []row {
 		{
 			Group: "waiters", Waiter: "Argo CD, health", Rule: "the [health script](../config/argocd/argocd-cm.yaml)",
 			Code:  "its own: `util/lua`, without Lua's libraries",
-			judge: func(_ context.Context, state string) string { return string(overridden(dump(state)).Status) },
+			judge: func(ctx context.Context, state string) string { return string(overridden(held(ctx, state)).Status) },
 			want:  map[string]string{"": "Progressing", "suspended": "Suspended", "succeeded": "Healthy", "failed": "Degraded", "deadline": "Degraded", "unknown": "Degraded"},
 		},
 		{
 			Group: "waiters", Waiter: "Argo CD, sync wave", Rule: "that the health of the wave's objects is Healthy, or Degraded",
 			Code:  "its own: `gitops-engine/pkg/sync`, set up as Argo CD does",
-			judge: func(ctx context.Context, state string) string { return inState(ctx, state, withScript).verdict(ctx) },
+			judge: func(ctx context.Context, state string) string { return syncHeld(ctx, state, withScript).verdict(ctx) },
 			want:  map[string]string{"": waits, "succeeded": done, "failed": fails, "deadline": fails, "unknown": fails},
 		},
 		{
 			Group: "blind", Waiter: "Argo CD, sync wave without the script", Rule: "a kind that Argo CD does not know is healthy at once",
 			Code:  "its own: `gitops-engine/pkg/sync`, set up as Argo CD does",
-			judge: func(ctx context.Context, state string) string { return inState(ctx, state, noScript).verdict(ctx) },
+			judge: func(ctx context.Context, state string) string { return syncHeld(ctx, state, noScript).verdict(ctx) },
 			want:  map[string]string{"": done},
 		},
 	}

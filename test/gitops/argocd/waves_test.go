@@ -39,11 +39,9 @@ type application struct {
 	results []common.ResourceSyncResult
 }
 
-func newApplication(ctx context.Context, state string, override health.HealthOverride) *application {
+func newApplication(namespace string, override health.HealthOverride) *application {
 	GinkgoHelper()
-	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: state + "-"}}
-	Expect(k8s.Create(ctx, namespace)).To(Succeed())
-	app := &application{namespace: namespace.Name, override: override, phase: common.OperationRunning}
+	app := &application{namespace: namespace, override: override, phase: common.OperationRunning}
 	for _, name := range []string{"clbtask.yaml", "web.yaml"} {
 		target := &unstructured.Unstructured{}
 		decode(filepath.Join(guide, "manifests", name), &target.Object)
@@ -126,25 +124,63 @@ type scopes struct{}
 
 func (scopes) IsNamespaced(schema.GroupKind) (bool, error) { return true, nil }
 
-// inState syncs the example until nothing more happens while its CLBTask has the
-// status that the operator wrote in a state.
+// held returns the object that the operator holds in a state.
+func held(ctx context.Context, state string) *unstructured.Unstructured {
+	GinkgoHelper()
+	object := &unstructured.Unstructured{}
+	object.SetGroupVersionKind(dump(state).GroupVersionKind())
+	Expect(k8s.Get(ctx, client.ObjectKeyFromObject(dump(state)), object)).To(Succeed())
+	return object
+}
+
+// syncHeld syncs the example in the namespace where the operator holds its CLBTask
+// in a state, until nothing more happens.
+func syncHeld(ctx context.Context, state string, override health.HealthOverride) *application {
+	GinkgoHelper()
+	task := held(ctx, state)
+	app := newApplication(task.GetNamespace(), override)
+	app.targets[0].SetName(task.GetName())
+	spec, _, err := unstructured.NestedMap(task.Object, "spec")
+	Expect(err).NotTo(HaveOccurred())
+	Expect(unstructured.SetNestedMap(app.targets[0].Object, spec, "spec")).To(Succeed())
+	if next := app.next(ctx); next != nil { // Of another sync.
+		Expect(k8s.Delete(ctx, next)).To(Succeed())
+	}
+	app.settle(ctx)
+	Expect(held(ctx, state).Object["status"]).To(Equal(task.Object["status"]), "a sync changes no status")
+	return app
+}
+
+// settle syncs until nothing more happens.
+func (a *application) settle(ctx context.Context) {
+	GinkgoHelper()
+	for range 5 {
+		if a.phase == common.OperationRunning {
+			a.sync(ctx)
+		}
+	}
+}
+
+// inState syncs the example into a new namespace until nothing more happens while
+// its CLBTask has the status of a dump.
 func inState(ctx context.Context, state string, override health.HealthOverride) *application {
 	GinkgoHelper()
-	app := newApplication(ctx, state, override)
+	app := newApplication(newNamespace(ctx), override)
 	app.sync(ctx)
 	Expect(app.phase).To(Equal(common.OperationRunning), app.message)
 	task := app.task(ctx)
 	Expect(task).NotTo(BeNil(), app.message)
-	if state != "fresh" {
-		task.Object["status"] = maps.Clone(dump(state).Object["status"].(map[string]any))
-		Expect(k8s.Status().Update(ctx, task)).To(Succeed())
-	}
-	for range 4 {
-		if app.phase == common.OperationRunning {
-			app.sync(ctx)
-		}
-	}
+	task.Object["status"] = maps.Clone(dump(state).Object["status"].(map[string]any))
+	Expect(k8s.Status().Update(ctx, task)).To(Succeed())
+	app.settle(ctx)
 	return app
+}
+
+func newNamespace(ctx context.Context) string {
+	GinkgoHelper()
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "argocd-"}}
+	Expect(k8s.Create(ctx, namespace)).To(Succeed())
+	return namespace.Name
 }
 
 var (
@@ -188,7 +224,7 @@ var _ = Describe("The guide's example", func() {
 	})
 
 	It("is not waited for in the last wave", func(ctx SpecContext) {
-		app := newApplication(ctx, "last", withScript)
+		app := newApplication(newNamespace(ctx), withScript)
 		app.targets = app.targets[:1]
 		app.sync(ctx)
 		Expect(app.task(ctx)).NotTo(BeNil())
