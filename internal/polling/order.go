@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	// patience: of so many turns of a tenant, one goes to the task that waited
-	// longest, whatever it is worth. Of n due tasks none waits for more than
-	// patience·n turns, even where the learned rates are wrong.
+	// patience: of so many turns of a tenant, one goes to the head that waited
+	// longest, whatever it is worth. So of n due tasks none waits for more than
+	// patience·n turns in its line, even where the learned rates are wrong; and as
+	// it grows older it changes lines less than bandCount times.
 	patience = 32
 	// maxMoves bounds how many tasks one decision moves from a line to that of
 	// their present age.
