@@ -105,9 +105,19 @@ func (h *hazard) forget(now time.Duration) {
 	h.aged = now
 	for band := range h.watched {
 		kept := min(keep, memory*(bandStarts[band+1]-bandStarts[band])/h.watched[band])
-		h.finishes[band] *= kept
-		h.watched[band] *= kept
+		h.finishes[band] = faded(h.finishes[band] * kept)
+		h.watched[band] = faded(h.watched[band] * kept)
 	}
+}
+
+// faded returns what is left of a figure, none where it means nothing any more.
+// Otherwise it would get so small in some days that processors reckon slowly with
+// it, and stay there.
+func faded(x float64) float64 {
+	if x < 1e-12 {
+		return 0
+	}
+	return x
 }
 
 // estimate works the rates out anew. The prior of an age is 1/(age + 1 s): a task

@@ -62,6 +62,15 @@ func TestHazard(t *testing.T) {
 				t.Errorf("%v of it is left", got)
 			}
 		},
+		"after days without a task of some age nothing is left of what was learned of it": func(t *testing.T, h *hazard) {
+			h.learn(0, 4*time.Second, 5*time.Second, true)
+			for now := time.Minute; now < 20*24*time.Hour; now += time.Minute {
+				h.learn(now, 100*time.Hour, 101*time.Hour, false)
+			}
+			if band := bandOf(4.5); h.finishes[band] != 0 || h.watched[band] != 0 {
+				t.Errorf("%v finishes in %v s", h.finishes[band], h.watched[band])
+			}
+		},
 		"a crowd that got stuck gives way to the next few hundred tasks": func(t *testing.T, h *hazard) {
 			for range 20_000 {
 				h.learn(0, 0, 40*time.Second, false)
