@@ -204,7 +204,7 @@ The lower bound of the makespan is max(the last end, N/%[7]d s): no program that
 ## The goals, through the whole operator on a real API server
 
 From the end of the simulated task to the condition seen by a watch. The cost of 1,000,000 tracked tasks (goal: 3 µs a decision,
-300 bytes a task in the scheduler) is measured at the end of this page.
+300 bytes a task in the scheduler) is measured at the end of this page, and how far the figures of 200 at once depend on the draw.
 
 %[12]s
 ## Side by side
