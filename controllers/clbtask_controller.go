@@ -108,7 +108,7 @@ func (r *CLBTaskReconciler) Reconcile(ctx context.Context, request ctrl.Request)
 		return r.stop(ctx, task, nil, Standing(task, Streak{}, r.now()))
 	}
 	seen, streak, known := r.poller.look(request.NamespacedName, task.UID)
-	if !known { // Nor do the failures of a former object of that name count.
+	if !known { // The failures of a former object of that name do not count.
 		r.soon.Forget(request.NamespacedName)
 		r.configuration.Forget(request.NamespacedName)
 	}
