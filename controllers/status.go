@@ -111,11 +111,12 @@ func decideAnswer(task *v1alpha1.CLBTask, answer clb.Answer, streak Streak, now 
 	case clb.Failed:
 		return w.decision(w.failed(answer), Streak{}, Never)
 	case clb.InProgress:
-		if w.shown() == "" && streak.Recovered == 0 {
+		troubled := w.shown() != ""
+		if !troubled && streak.Recovered == 0 {
 			return w.decision(w.running(), Streak{}, ByAge) // As nearly always.
 		}
 		streak = streak.answered(now)
-		if task.Status.Phase == v1alpha1.PhaseRunning && w.shown() != "" {
+		if troubled && task.Status.Phase == v1alpha1.PhaseRunning {
 			var over bool
 			if streak, over = streak.recover(now); !over {
 				return w.unchanged(streak, ByAge)

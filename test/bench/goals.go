@@ -60,7 +60,8 @@ func loadGoals(name string, f figures) []goal {
 // newcomers measures how long the one task of another namespace takes while one
 // namespace keeps the quota busy with 2000.
 func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
-	const busy, newcomers, lasts, limit = 2000, 5, 8 * time.Second, 8*time.Second/10 + 300*time.Millisecond
+	const busy, newcomers, lasts = 2000, 5, 8 * time.Second
+	const limit = lasts/10 + 300*time.Millisecond
 	r, err := newRun()
 	if err != nil {
 		return nil, err
