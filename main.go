@@ -19,7 +19,6 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -33,8 +32,7 @@ import (
 type settings struct {
 	kubeconfig string
 	manager    ctrl.Options
-	rootDomain string
-	endpoints  []string
+	endpoints  clb.EndpointOptions
 	timeout    time.Duration
 	controller controllers.Options
 	logging    zap.Options
@@ -42,12 +40,11 @@ type settings struct {
 
 // watch adds a list of namespaces.
 func (s *settings) watch(list string) error {
-	s.manager.Cache.DefaultNamespaces = map[string]cache.Config{}
 	for name := range strings.SplitSeq(list, ",") {
 		if len(validation.IsDNS1123Label(name)) > 0 {
 			return fmt.Errorf("%q is not the name of a namespace", name)
 		}
-		s.manager.Cache.DefaultNamespaces[name] = cache.Config{}
+		s.controller.Namespaces = append(s.controller.Namespaces, name)
 	}
 	return nil
 }
@@ -61,20 +58,24 @@ func main() {
 
 // parse reads the flags; --help is written to help.
 func parse(args []string, help io.Writer) (settings, error) {
-	s := settings{controller: controllers.Options{Now: time.Now}}
+	var s settings
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	config.RegisterFlags(flags) // --kubeconfig
 	s.logging.BindFlags(flags)  // --zap-*
-	flags.BoolVar(&s.manager.LeaderElection, "leader-elect", false, "Let only one of several replicas ask the API at a time.")
+	flags.BoolVar(&s.manager.LeaderElection, "leader-elect", false, "Let only one of several replicas poll the API at a time.")
 	flags.StringVar(&s.manager.Metrics.BindAddress, "metrics-bind-address", ":8080", "Address of the metrics endpoint; 0 for none.")
 	flags.StringVar(&s.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
-	flags.Func("clb-endpoint", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts, or REGION=URL for those of one; may be given several times. Plain http to loopback hosts only.", func(override string) error { s.endpoints = append(s.endpoints, override); return nil })
-	flags.StringVar(&s.rootDomain, "clb-root-domain", clb.DefaultRootDomain, "Root domain of Tencent Cloud's API hosts, such as intl.tencentcloudapi.com or internal.tencentcloudapi.com.")
+	flags.Func("clb-endpoint", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts, or REGION=URL for those of one; may be given several times. Plain http to loopback hosts only.", func(override string) error {
+		s.endpoints.Overrides = append(s.endpoints.Overrides, override)
+		return nil
+	})
+	flags.StringVar(&s.endpoints.RootDomain, "clb-root-domain", clb.DefaultRootDomain, "Root domain of Tencent Cloud's API hosts, such as intl.tencentcloudapi.com or internal.tencentcloudapi.com.")
+	finance := flags.String("clb-finance-regions", strings.Join(clb.DefaultFinanceRegions, ","), "Comma-separated `regions` that answer only on a host of their own, clb.REGION.ROOTDOMAIN. The list replaces the default; all other regions share one host.")
 	flags.IntVar(&s.controller.Slots, "clb-requests-per-second", 10, "Calls a second for each API host and account, from 1 to 20. The API counts 20, shared with all other programs of the account.")
 	flags.DurationVar(&s.timeout, "clb-timeout", 5*time.Second, "Time-out of one call.")
-	flags.DurationVar(&s.controller.Policy.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation an unknown request ID may still become known.")
-	flags.Func("watch-namespaces", "Comma-separated `namespaces` to watch (default all).", s.watch)
+	flags.DurationVar(&s.controller.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation an unknown request ID may still become known.")
+	flags.Func("watch-namespaces", "Comma-separated `namespaces` to watch (default all); may be given several times.", s.watch)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		_, _ = fmt.Fprintln(help, "manager follows asynchronous tasks of Tencent Cloud's load balancer (CLB). Flags:")
@@ -86,6 +87,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	case flags.NArg() > 0:
 		return s, fmt.Errorf("unexpected argument %q (see --help)", flags.Arg(0))
 	}
+	s.endpoints.FinanceRegions = strings.Split(*finance, ",")
 	s.kubeconfig = flags.Lookup(config.KubeconfigFlagName).Value.String()
 	return s, s.controller.Validate()
 }
@@ -95,19 +97,19 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	endpoints, err := clb.NewEndpoints(s.rootDomain, s.endpoints...)
+	endpoints, err := clb.NewEndpoints(s.endpoints)
 	if err != nil {
 		return err
 	}
-	api, err := clb.NewAPI(endpoints, s.timeout)
+	credentials := clb.EnvCredentials{Getenv: os.Getenv}
+	api, err := clb.NewAPI(endpoints, credentials, s.timeout)
 	if err != nil {
 		return err
 	}
 
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
-	credentials := clb.EnvCredentials{Getenv: os.Getenv}
 	if _, err := credentials.Credential(ctx); err != nil {
-		ctrl.Log.Info("No task can be asked about", "reason", err.Error())
+		ctrl.Log.Info("No task can be polled", "reason", err.Error())
 	}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
@@ -117,7 +119,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err = controllers.SetupCLBTaskController(mgr, api, credentials, s.controller); err == nil {
+	if err = controllers.SetupCLBTaskController(mgr, api, s.controller); err == nil { //nolint:contextcheck // What it sets up lives as long as the manager.
 		err = mgr.Start(ctx)
 	}
 	return err
@@ -137,7 +139,7 @@ func newManager(cluster *rest.Config, s settings) (ctrl.Manager, error) {
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
-	s.manager.Scheme = scheme
+	s.manager.Scheme, s.manager.Cache = scheme, s.controller.CacheOptions()
 	s.manager.LeaderElectionNamespace, s.manager.LeaderElectionID = namespace, "clbtask-operator.clb.tencentcloud.com"
 	// The process ends then, too, and the next leader waits before its first call.
 	s.manager.LeaderElectionReleaseOnCancel = true

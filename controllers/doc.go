@@ -1,20 +1,31 @@
-// Package controllers turns what the CLB API says of a task into the status of
-// its CLBTask.
+// Package controllers follows CLBTasks: it polls the CLB API about their requests and
+// writes what follows to their status. Everything with a client, a goroutine or a
+// clock is here.
 //
-// The way of a task: Reconcile asks package polling for a turn and returns. A
-// granted turn runs in a goroutine of its own (poller.go): it makes the call,
-// returns the turn, keeps the answer and queues the task. Reconcile then takes
-// the answer, lets the pure function Decide (status.go) make the new status of
-// it, writes that status where it differs, and asks for the next turn while the
-// task is in progress. So a worker never waits for the cloud, and an answer whose
-// status could not be written is kept until it is.
+// It is level-triggered. A reconcile looks at the object and at what is known of its
+// request, and writes what follows from both; it consumes no event:
 //
-// What holds of a task without any answer is the pure function Standing
-// (standing.go): that it is suspended, that its deadline passed, that its spec
-// changed after the outcome. Reconcile goes by it wherever there is no answer to
-// settle, Decide before it looks at one, and a task with a deadline is looked at
-// when that passes, whatever keeps the answer from coming.
+//	watch ─► Reconcile: task     := cache
+//	                    history  := poller.look(request of task)
+//	                    decision := lifecycle.Decide(task, history, health, now)
+//	                    patch the status if it changed         optimistic lock
+//	                    decision polls on? poller.track(task)  idempotent
 //
-// The package does not know hosts, signatures or error codes (internal/clb does)
-// nor the order and pace of questions (internal/polling does).
+//	polling grants a turn ─► poller.poll: no task left in the cache? forget the request
+//	                    observation := DescribeTaskStatus
+//	                    history, health = Observe(observation)
+//	                    return the turn; polling schedules the next one by itself
+//	                    enqueue the tasks for which Decide now differs
+//
+// A verdict whose status could not be written is still in the history, so the retry
+// decides the same. A stale cache does no harm: the optimistic lock refuses what
+// rests on it. The objects of a request come from a field index of the cache, and a
+// request whose last pollable object leaves the cache is forgotten.
+//
+// The cache holds unfinished CLBTasks only (CacheOptions). What finished ones still
+// need is done by a sweep of the leader (sweep.go).
+//
+// The package does not know hosts, signatures or error codes (internal/clb does),
+// the order and pace of polls (internal/polling), or what a status looks like
+// (internal/lifecycle).
 package controllers

@@ -8,18 +8,21 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	eventsv1 "k8s.io/api/events/v1"
+	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
-	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
+
+// What only a real API server and the real SDK can show. The rest is tested in
+// virtual time.
 
 var _ = Describe("The life of a task", func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) { w = newWorld(ctx, clbsim.Config{}) })
 
-	It("reads as pending, by an old generation, before any controller has looked", func() {
+	It("reads as pending, by an old generation, before any controller has seen it", func() {
 		fresh, err := w.get(w.apply("fresh", "r-1"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(row(fresh.Status)).To(Equal(rowFresh))
@@ -38,6 +41,7 @@ var _ = Describe("The life of a task", func() {
 		Expect(done.Status.APIRequestID).To(Equal(calls[len(calls)-1].RequestID))
 		Expect(done.Status.Conditions[0].Message).To(ContainSubstring(done.Status.APIRequestID))
 		Expect(calls[0].Language).To(Equal("en-US"))
+		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Normal TaskSucceeded"))
 	})
 
 	It("shows a failure with the cloud's own reason", func() {
@@ -47,32 +51,26 @@ var _ = Describe("The life of a task", func() {
 		Expect(done.Status.Conditions[0].Message).To(HavePrefix("The task failed: Backend ins-1 is not in the VPC (API request ID "))
 	})
 
-	It("fits a verdict to the schema, whatever the cloud adds to it", func() {
+	It("fits a verdict and its event to what the API server takes, whatever the cloud adds to it", func() {
 		w.run()
 		ids := make([]string, v1alpha1.MaxLoadBalancerIDs+9)
 		for i := range ids {
 			ids[i] = fmt.Sprint("lb-", i)
 		}
-		long := w.follow("long", clbsim.Task{Outcome: clbsim.Failed, Message: strings.Repeat("原因", v1alpha1.MaxMessageLength)})
 		many := w.follow("many", clbsim.Task{LoadBalancerIDs: append([]string{strings.Repeat("x", 200)}, ids...)})
-		Expect(w.reach(long, rowFailed).Status.Message).To(HaveSuffix("…"))
 		Expect(w.reach(many, rowSucceeded).Status.LoadBalancerIDs).To(HaveLen(v1alpha1.MaxLoadBalancerIDs))
+		for name, message := range map[string]string{
+			"long": strings.Repeat("x", 1025), "chinese": strings.Repeat("原因", 200), "both": strings.Repeat("原因", v1alpha1.MaxMessageLength/2),
+			"longer": strings.Repeat("原因", v1alpha1.MaxMessageLength), "mixed": strings.Repeat("xx原", 400),
+		} {
+			task := w.follow(name, clbsim.Task{Outcome: clbsim.Failed, Message: message})
+			done := w.reach(task, rowFailed)
+			Expect(done.Status.Message).To(HavePrefix(message[:300]))
+			Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Warning TaskFailed"), name)
+		}
 	})
 
-	It("ends as unknown where the API does not know the request ID when the grace is over", func() {
-		w.run(func(s *setup) { s.grace = 1500 * time.Millisecond })
-		task := w.apply("typo", "r-typo")
-		done := w.reach(task, rowUnknown(v1alpha1.ReasonTaskNotFound))
-		Expect(done.Status.CompletionTime.Sub(task.CreationTimestamp.Time)).To(BeNumerically(">=", time.Second))
-		Expect(done.Status.Conditions[0].Message).To(SatisfyAll(ContainSubstring("r-typo"), ContainSubstring("InvalidParameter")))
-	})
-
-	It("waits for a request ID that becomes visible within the grace", func() {
-		w.run(func(s *setup) { s.grace = time.Minute })
-		w.reach(w.follow("late", clbsim.Task{VisibleAfter: 1200 * time.Millisecond}), rowSucceeded)
-	})
-
-	It("shows rejected credentials as a problem of configuration, with a warning, and never as an end", func() {
+	It("shows rejected credentials as a problem, with a warning, and never as an end", func() {
 		w.run(func(s *setup) { s.credentials = pair{"nobody", "nothing"} })
 		task := w.follow("rejected", clbsim.Task{})
 		shown := w.reach(task, rowTrouble(v1alpha1.ReasonCredentialsRejected))
@@ -80,69 +78,134 @@ var _ = Describe("The life of a task", func() {
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Warning CredentialsRejected"))
 	})
 
-	It("shows missing credentials, and asks once they are there", func() {
-		missing := func(string) string { return "" }
-		first := w.run(func(s *setup) { s.credentials = clb.EnvCredentials{Getenv: missing} })
-		task := w.follow("missing", clbsim.Task{})
-		shown := w.reach(task, rowTrouble(v1alpha1.ReasonCredentialsMissing))
-		Expect(shown.Status.Conditions[0].Message).To(ContainSubstring(clb.EnvSecretID))
-		Expect(w.sim.CountCalls()).To(BeZero())
-		first.stop()
+	It("ends at its deadline, and stays so", func() {
 		w.run()
-		w.reach(task, rowSucceeded)
+		task := w.follow("slow", clbsim.Task{Outcome: clbsim.Stuck}, limit(2))
+		done := w.reach(task, rowExpired)
+		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(BeNumerically("~", 2*time.Second, 1500*time.Millisecond))
+		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Warning DeadlineExceeded"))
 	})
 
-	It("keeps quiet about a hiccup, shows an error that lasts, and recovers", func() {
+	It("is suspended and resumed", func() {
 		w.run()
-		task := w.follow("flaky", clbsim.Task{FromFirstAsk: true, Duration: 17 * time.Second})
+		task := w.follow("paused", clbsim.Task{Outcome: clbsim.Stuck})
 		w.reach(task, rowRunning)
-		heal := w.sim.AddFault(clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 502})
-		begun := time.Now()
-		w.reach(task, rowTroubleRunning(v1alpha1.ReasonAPIUnreachable))
-		Expect(time.Since(begun)).To(BeNumerically(">", 9*time.Second))
-		heal()
+		w.edit(task, `{"suspend":true}`)
+		w.reach(task, rowSuspended)
+		w.sim.AddTask(clbsim.Task{ID: task.Spec.RequestID})
+		w.edit(task, `{"suspend":false}`)
+		w.reach(task, rowSucceeded)
+		Eventually(func() []string { return w.events(task) }).Should(ConsistOf(
+			"Normal InProgress", "Normal Suspended", "Normal Pending", "Normal TaskSucceeded"))
+	})
+
+	It("goes on while others write the object, too", func() {
+		w.run()
+		task := w.follow("busy", clbsim.Task{Duration: time.Second})
+		for i := 0; ; i++ {
+			fresh, err := w.get(task)
+			Expect(err).NotTo(HaveOccurred())
+			if fresh.Status.Phase.Final() {
+				break
+			}
+			patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"example.com/n":"%d"}}}`, i))
+			Expect(k8s.Patch(w.ctx, fresh, patch)).To(Succeed())
+		}
 		w.reach(task, rowSucceeded)
 	})
 
-	DescribeTable("takes no answer for a verdict that is not one", func(fault clbsim.Fault) {
-		fault.Count = 1
-		w.sim.AddFault(fault)
-		w.run()
-		task := w.follow("odd", clbsim.Task{Outcome: clbsim.Failed})
-		Eventually(func() int { return len(w.sim.CallsFor(task.Spec.RequestID)) }).WithTimeout(20 * time.Second).Should(Equal(1))
-		Consistently(func() (string, error) {
-			fresh, err := w.get(task)
-			return row(fresh.Status), err
-		}).WithTimeout(time.Second).Should(Equal(rowFresh))
+	It("outlives a failing API server: the verdict is written without another poll", func() {
+		w.run(func(s *setup) { s.transport = refuseStatusWrites(5) })
+		task := w.follow("kept", clbsim.Task{Outcome: clbsim.Failed, Message: "no such listener"})
 		w.reach(task, rowFailed)
-	},
-		Entry("a null status", clbsim.Fault{Kind: clbsim.NullStatus}),
-		Entry("an unknown status", clbsim.Fault{Kind: clbsim.UnknownStatus, Value: 7}),
-		Entry("an empty object", clbsim.Fault{Kind: clbsim.EmptyObject}),
-		Entry("a body of null", clbsim.Fault{Kind: clbsim.NullBody}),
-		Entry("a body cut short", clbsim.Fault{Kind: clbsim.ShortBody, ClaimWhole: true}),
-		Entry("a failed call", clbsim.Fault{Kind: clbsim.ErrorCode, Code: "FailedOperation", Message: "no"}),
-		Entry("a call that hangs", clbsim.Fault{Kind: clbsim.Hang}),
-	)
-
-	It("tells each transition by one event", func() {
-		w.run()
-		task := w.follow("told", clbsim.Task{Duration: time.Second, FromFirstAsk: true})
-		w.reach(task, rowSucceeded)
-		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Normal TaskSucceeded"))
+		Expect(w.sim.CallsFor(task.Spec.RequestID)).To(HaveLen(1))
 	})
 })
+
+var _ = Describe("A hundred tasks at the API's full quota", func() {
+	It("cost no throttled call and two writes each at most, even across a restart", func(ctx SpecContext) {
+		const tasks = 100
+		w := newWorld(ctx, clbsim.Config{RoundTrip: 20 * time.Millisecond})
+		full := func(s *setup) { s.slots = 20 }
+		writes := w.countWrites()
+		first := w.run(full)
+		for i := range tasks {
+			w.follow(fmt.Sprint("task-", i), clbsim.Task{Duration: time.Duration(i%40) * 100 * time.Millisecond})
+		}
+		Eventually(w.sim.CountCalls).WithTimeout(30 * time.Second).Should(BeNumerically(">", 30))
+		first.stop()
+		second := w.run(full)
+		w.finished(tasks)
+		second.stop()
+
+		stats := w.sim.Stats().Accounts[secretID]
+		Expect(stats.Throttled).To(BeZero())
+		Expect(stats.Peak).To(BeNumerically("<=", 20))
+		Expect(writes()).To(BeNumerically("<=", 2))
+
+		calls := w.sim.CountCalls()
+		w.run(full)
+		// A task created now is polled after all that a restart may poll.
+		w.reach(w.follow("after", clbsim.Task{}), rowSucceeded)
+		Expect(w.sim.CountCalls()).To(Equal(calls + 1))
+	})
+})
+
+func limit(seconds int64) func(*v1alpha1.CLBTaskSpec) {
+	return func(spec *v1alpha1.CLBTaskSpec) { spec.ActiveDeadlineSeconds = seconds }
+}
+
+// edit changes the spec of a task.
+func (w *world) edit(task *v1alpha1.CLBTask, spec string) {
+	GinkgoHelper()
+	patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"spec":%s}`, spec))
+	Expect(k8s.Patch(w.ctx, task.DeepCopy(), patch)).To(Succeed())
+}
 
 // events returns the events about a task as "type reason".
 func (w *world) events(task *v1alpha1.CLBTask) []string {
 	GinkgoHelper()
 	list := new(eventsv1.EventList)
 	Expect(k8s.List(w.ctx, list, client.InNamespace(w.namespace))).To(Succeed())
-	var told []string
+	var found []string
 	for _, e := range list.Items {
 		if e.Regarding.UID == task.UID {
-			told = append(told, e.Type+" "+e.Reason)
+			found = append(found, e.Type+" "+e.Reason)
 		}
 	}
-	return told
+	return found
+}
+
+// countWrites counts the status writes of each task as a watch sees them. The returned
+// function tells the most of any.
+func (w *world) countWrites() (most func() int) {
+	GinkgoHelper()
+	watcher, err := k8s.Watch(w.ctx, new(v1alpha1.CLBTaskList), client.InNamespace(w.namespace))
+	Expect(err).NotTo(HaveOccurred())
+	counted := make(chan int, 1)
+	go func() {
+		defer GinkgoRecover()
+		writes, most := map[string]int{}, 0
+		for event := range watcher.ResultChan() {
+			if task, ok := event.Object.(*v1alpha1.CLBTask); ok && event.Type == watch.Modified {
+				writes[task.Name]++
+				most = max(most, writes[task.Name])
+			}
+		}
+		counted <- most
+	}()
+	return func() int {
+		watcher.Stop()
+		return <-counted
+	}
+}
+
+// finished waits until n tasks of the world have succeeded.
+func (w *world) finished(n int) {
+	GinkgoHelper()
+	Eventually(func() (int, error) {
+		list := new(v1alpha1.CLBTaskList)
+		err := k8s.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingFields{"status.phase": string(v1alpha1.PhaseSucceeded)})
+		return len(list.Items), err
+	}).WithTimeout(90 * time.Second).Should(Equal(n))
 }

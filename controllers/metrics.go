@@ -5,41 +5,42 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 )
 
-// The operator's own metrics, beside those of controller-runtime.
+// The operator's own metrics, beside those of controller-runtime. No label is text that
+// users write: a region is, so the label is the host that serves it.
 var (
 	apiCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "clbtask_api_calls_total",
-		Help: "Calls of DescribeTaskStatus by region and by code: OK, or the code of the error.",
-	}, []string{"region", "code"})
+		Help: "Calls of DescribeTaskStatus by host and by code: OK, or the code of the error.",
+	}, []string{"host", "code"})
 
 	apiCallSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "clbtask_api_call_duration_seconds",
-		Help:    "How long a call of DescribeTaskStatus took, by region.",
+		Help:    "Duration of a call of DescribeTaskStatus, by host.",
 		Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-	}, []string{"region"})
+	}, []string{"host"})
 
-	answers = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "clbtask_answers_total",
-		Help: "Answers of the API about tasks, by what they say.",
-	}, []string{"answer"})
+	pollResults = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "clbtask_poll_results_total",
+		Help: "Polls by result: succeeded, failed, in_progress, or error.",
+	}, []string{"result"})
 
 	verdicts = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "clbtask_verdicts_total",
 		Help: "Tasks that reached a final phase, by that phase and by reason.",
 	}, []string{"phase", "reason"})
 
-	turnWaitSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name:    "clbtask_turn_wait_seconds",
-		Help:    "How long a task that was due waited for its turn to be asked about.",
+	pollQueueSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "clbtask_poll_queue_duration_seconds",
+		Help:    "How long a request that was due waited for its turn to be polled.",
 		Buckets: []float64{.001, .01, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
 
-	trackedTasks = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "clbtask_tracked_tasks",
-		Help: "Tasks without a final phase that this process asks about.",
+	trackedRequests = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "clbtask_tracked_requests",
+		Help: "Requests that this process polls.",
 	})
 )
 
 func init() {
-	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, answers, verdicts, turnWaitSeconds, trackedTasks)
+	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, trackedRequests)
 }

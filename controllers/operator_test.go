@@ -12,11 +12,9 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -63,9 +61,8 @@ type operator struct {
 // setup is what specs vary about an operator.
 type setup struct {
 	slots       int
-	grace       time.Duration
 	timeout     time.Duration
-	credentials clb.CredentialSource
+	credentials pair
 	endpoints   []string
 	transport   func(http.RoundTripper) http.RoundTripper
 }
@@ -77,6 +74,8 @@ func (p pair) Credential(context.Context) (clb.Credential, error) {
 	return clb.NewCredential(p.id, p.key, ""), nil
 }
 
+func (p pair) Account() string { return p.id }
+
 // run starts an operator for the world's namespace; it ends with the spec, or
 // earlier by stop.
 func (w *world) run(vary ...func(*setup)) *operator {
@@ -85,24 +84,23 @@ func (w *world) run(vary ...func(*setup)) *operator {
 	for _, v := range vary {
 		v(&s)
 	}
-	endpoints, err := clb.NewEndpoints("", s.endpoints...)
+	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: s.endpoints})
 	Expect(err).NotTo(HaveOccurred())
-	api, err := clb.NewAPI(endpoints, s.timeout)
+	api, err := clb.NewAPI(endpoints, s.credentials, s.timeout)
 	Expect(err).NotTo(HaveOccurred())
+	options := controllers.Options{Slots: s.slots, NotFoundGrace: time.Minute, Namespaces: []string{w.namespace}}
 	cfg := rest.CopyConfig(cluster)
 	if s.transport != nil {
 		cfg.Wrap(s.transport)
 	}
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
 		Scheme:     k8sScheme,
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		Cache:      options.CacheOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.SetupCLBTaskController(mgr, api, s.credentials, controllers.Options{
-		Slots: s.slots, Policy: controllers.Policy{NotFoundGrace: s.grace}, Now: time.Now,
-	})).To(Succeed())
+	Expect(controllers.SetupCLBTaskController(mgr, api, options)).To(Succeed())
 	ctx, cancel := context.WithCancel(w.ctx)
 	o := &operator{cancel: cancel, ended: make(chan error, 1)}
 	go func() { o.ended <- mgr.Start(ctx) }()
@@ -178,7 +176,7 @@ func (w *world) reach(task *v1alpha1.CLBTask, want string) *v1alpha1.CLBTask {
 
 // The rows of the state matrix.
 const (
-	rowFresh     = "Pending Ready=Unknown/Pending Succeeded=Unknown/Pending"
+	rowFresh     = "Pending Ready=False/Pending Succeeded=Unknown/Pending"
 	rowRunning   = "Running Ready=False/InProgress Succeeded=Unknown/InProgress Running=True/InProgress Reconciling=True/InProgress"
 	rowSucceeded = "Succeeded Ready=True/TaskSucceeded Succeeded=True/TaskSucceeded done"
 	rowFailed    = "Failed Ready=False/TaskFailed Succeeded=False/TaskFailed Failed=True/TaskFailed Stalled=True/TaskFailed done"
@@ -218,7 +216,3 @@ func refuseStatusWrites(n int64) func(http.RoundTripper) http.RoundTripper {
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func isTrue(task *v1alpha1.CLBTask, kind string) bool {
-	return meta.IsStatusConditionTrue(task.Status.Conditions, kind)
-}

@@ -3,36 +3,51 @@ package controllers
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
+	toolscache "k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/lifecycle"
 	"github.com/clbtask/clbtask-operator/internal/polling"
 )
 
-// poller asks the API about tasks, in the turns that package polling grants, and
-// keeps each answer until the reconciler has written what follows from it.
-type poller struct {
-	api         *clb.API
-	credentials clb.CredentialSource
-	scheduler   *polling.Scheduler[*inquiry]
-	now         func() time.Time
-
-	mu        sync.Mutex
-	ctx       context.Context //nolint:containedctx // The controller's: calls outlive the Reconcile that asked for them, and end with it.
-	queue     func(types.NamespacedName)
-	tasks     map[types.NamespacedName]*follower
-	inquiries map[subject]*inquiry
+// API is what the poller needs of *clb.API.
+type API interface {
+	// Endpoint returns where calls for a region go.
+	Endpoint(region string) clb.Endpoint
+	// Account identifies whom the quota counts for.
+	Account() string
+	// DescribeTaskStatus polls once. Its error is a *clb.Error, unless ctx ended.
+	DescribeTaskStatus(ctx context.Context, query clb.TaskQuery) (clb.TaskStatus, error)
 }
 
-func newPoller(api *clb.API, credentials clb.CredentialSource, options Options) (*poller, error) {
-	p := &poller{api: api, credentials: credentials, now: options.Now}
-	p.tasks, p.inquiries = map[types.NamespacedName]*follower{}, map[subject]*inquiry{}
-	scheduler, err := polling.New(options.Slots, p.turn)
+// poller polls requests in the turns that package polling grants, and keeps the history
+// of each.
+type poller struct {
+	api       API
+	reader    client.Reader // Of the cache, with the field index.
+	policy    lifecycle.Policy
+	scheduler *polling.Scheduler[request]
+
+	mu    sync.Mutex
+	ctx   context.Context //nolint:containedctx // The controller's: polls outlive the Reconcile that tracked their request, and end with it.
+	queue workqueue.TypedRateLimitingInterface[ctrl.Request]
+	known world
+}
+
+func newPoller(api API, reader client.Reader, policy lifecycle.Policy, slots int) (*poller, error) {
+	p := &poller{api: api, reader: reader, policy: policy, known: newWorld(bucketsOf(api))}
+	scheduler, err := polling.New(slots, p.poll)
 	if err != nil {
 		return nil, err
 	}
@@ -40,9 +55,47 @@ func newPoller(api *clb.API, credentials clb.CredentialSource, options Options) 
 	return p, nil
 }
 
-// start lets turns be granted until ctx ends. queue is called for a task whose
-// report is there.
-func (p *poller) start(ctx context.Context, queue func(types.NamespacedName)) {
+// followCache keeps the index, and forgets a request when the last pollable task of it
+// leaves the cache.
+func (p *poller) followCache(source cache.Cache) error {
+	ctx := context.Background() // Nothing of this waits.
+	err := source.IndexField(ctx, &v1alpha1.CLBTask{}, requestField, func(object client.Object) []string {
+		return []string{requestOf(object.(*v1alpha1.CLBTask)).indexKey()}
+	})
+	if err != nil {
+		return err
+	}
+	informer, err := source.GetInformer(ctx, &v1alpha1.CLBTask{}, cache.BlockUntilSynced(false))
+	if err != nil {
+		return err
+	}
+	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+		UpdateFunc: func(old, next any) {
+			was, is := old.(*v1alpha1.CLBTask), next.(*v1alpha1.CLBTask)
+			if lifecycle.Pollable(was) && (!lifecycle.Pollable(is) || requestOf(was) != requestOf(is)) {
+				p.release(requestOf(was))
+			}
+		},
+		DeleteFunc: func(object any) {
+			if unknown, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+				object = unknown.Obj
+			}
+			if task, ok := object.(*v1alpha1.CLBTask); ok {
+				p.release(requestOf(task))
+			}
+		},
+	})
+	return err
+}
+
+func bucketsOf(api API) func(region string) polling.Bucket {
+	return func(region string) polling.Bucket {
+		return polling.Bucket{Host: api.Endpoint(region).Host, Account: api.Account()}
+	}
+}
+
+// start lets turns be granted until ctx ends, and tasks be put into the queue.
+func (p *poller) start(ctx context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
 	p.mu.Lock()
 	p.ctx, p.queue = ctx, queue
 	p.mu.Unlock()
@@ -50,199 +103,167 @@ func (p *poller) start(ctx context.Context, queue func(types.NamespacedName)) {
 	context.AfterFunc(ctx, p.scheduler.Stop)
 }
 
-// look returns what is known of a task: the report that waits to be settled, nil
-// where there is none, the streak before it, and whether it was known at all.
-// What belonged to a former object of the same name is dropped.
-func (p *poller) look(name types.NamespacedName, uid types.UID) (*report, Streak, bool) {
+// look returns what is known of a request and around it.
+func (p *poller) look(q request) (lifecycle.History, lifecycle.Health) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	f, ok := p.tasks[name]
-	if ok && f.uid != uid {
-		p.drop(name)
-		ok = false
-	}
-	if !ok {
-		f = &follower{name: name, uid: uid}
-		p.tasks[name] = f
-		trackedTasks.Inc()
-	}
-	var streak Streak
-	if f.streak != nil {
-		streak = *f.streak
-	}
-	return f.report, streak, ok
+	return p.known.histories[q], p.known.health(q)
 }
 
-// written returns the resource version of the last status written for a task.
-func (p *poller) written(name types.NamespacedName) string {
+// track lets the request of a task be polled until no task of it is left. It is
+// idempotent. expedite asks for the next turn as soon as the quota allows.
+func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
+	q := requestOf(task)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if f, ok := p.tasks[name]; ok {
-		return f.written
-	}
-	return ""
-}
-
-// settle notes that a report was dealt with, and how; an outcome without a
-// resource version leaves the last one standing.
-func (p *poller) settle(name types.NamespacedName, dealt *report, o outcome) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f, ok := p.tasks[name]
-	if !ok {
-		return
-	}
-	if f.report == dealt {
-		f.report = nil
-	}
-	if o.written == "" {
-		o.written = f.written
-	}
-	f.outcome = o
-}
-
-// unfollow asks nothing more for a task, and keeps what is known of it.
-func (p *poller) unfollow(name types.NamespacedName) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if f, ok := p.tasks[name]; ok {
-		p.leave(f)
-	}
-}
-
-// forget drops a task: nothing more is asked about it.
-func (p *poller) forget(name types.NamespacedName) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.drop(name)
-}
-
-func (p *poller) drop(name types.NamespacedName) {
-	if f, ok := p.tasks[name]; ok {
-		p.leave(f)
-		delete(p.tasks, name)
-		trackedTasks.Dec()
-	}
-}
-
-// leave lets go of the question that a follower asked last.
-func (p *poller) leave(f *follower) {
-	if q := f.inquiry; q != nil && q.leave(f) {
-		delete(p.inquiries, q.subject)
-		p.scheduler.Forget(q)
-	}
-}
-
-// ask asks for the next turn of a task, after its backoff. It fails where there
-// are no credentials to ask with.
-func (p *poller) ask(ctx context.Context, task *v1alpha1.CLBTask) error {
-	credential, err := p.credentials.Credential(ctx)
-	if err != nil {
-		return err
-	}
-	about := subject{
-		bucket: polling.Bucket{Host: p.api.Endpoint(task.Spec.Region).Host, Account: credential.Account()},
-		region: task.Spec.Region,
-		taskID: task.Spec.RequestID,
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f, ok := p.tasks[types.NamespacedName{Namespace: task.Namespace, Name: task.Name}]
-	if !ok {
-		return nil // Forgotten meanwhile.
-	}
-	if f.inquiry != nil && f.inquiry.subject != about {
-		p.leave(f)
-	}
-	q, ok := p.inquiries[about]
-	if !ok {
-		q = &inquiry{subject: about}
-		p.inquiries[about] = q
-	}
-	q.join(f, bornAt(task.CreationTimestamp.Time, p.now()))
-	p.scheduler.Ask(polling.Task[*inquiry]{
-		Key:       q,
-		Bucket:    q.bucket,
-		Tenant:    task.Namespace,
-		Born:      q.born,
-		NotBefore: q.notBefore,
-		Resumed:   task.Status.StartTime != nil,
+	p.known.add(q, now)
+	trackedRequests.Set(float64(len(p.known.histories)))
+	p.scheduler.Track(polling.Task[request]{
+		Key: q, Bucket: p.known.bucketOf(q.region), Region: q.region, Tenant: task.Namespace,
+		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
 	})
-	return nil
+	if expedite {
+		p.scheduler.Expedite(q)
+	}
 }
 
-// turn makes the one call that a turn allows, and tells the answer to all who
-// wait for it. The turn is returned first: who asks between the two gets this
-// answer, and one turn more to use or leave.
-func (p *poller) turn(q *inquiry, turn *polling.Turn[*inquiry]) {
-	defer turn.Return(polling.Unused) // Where the call panics: a second Return counts for nothing.
+// ageOf returns how old a task is, which decides how often it is polled. One that no
+// operator has seen before is new, whatever the clocks say.
+func ageOf(task *v1alpha1.CLBTask, now time.Time) time.Duration {
+	switch {
+	case task.Status.StartTime != nil:
+		return now.Sub(task.Status.StartTime.Time)
+	case task.Status.ObservedGeneration > 0:
+		return now.Sub(task.CreationTimestamp.Time)
+	default:
+		return 0
+	}
+}
+
+// release forgets a request if no task of it is left to poll for, and reports
+// whether it did.
+func (p *poller) release(q request) bool {
 	p.mu.Lock()
-	ctx, waiting := p.ctx, q.waiting
-	p.mu.Unlock()
-	credential, err := p.credentials.Credential(ctx)
-	if waiting == 0 || err != nil || credential.Account() != q.bucket.Account {
-		// Nobody waits any more, or the turn is another account's. Whoever waits
-		// when it has been returned asks anew: the scheduler has dropped what they
-		// asked while it was out.
-		turn.Return(polling.Unused)
-		p.wake(q.names)
+	defer p.mu.Unlock()
+	// Under the lock: a task that comes meanwhile is in the list, or tracks the
+	// request again.
+	if tasks, err := p.tasks(q); err != nil || len(tasks) > 0 {
+		return false
+	}
+	p.known.remove(q)
+	trackedRequests.Set(float64(len(p.known.histories)))
+	p.scheduler.Forget(q)
+	return true
+}
+
+// poll makes the one call that a turn allows.
+func (p *poller) poll(q request, turn *polling.Turn[request]) {
+	defer turn.Return(polling.Unused, 0) // If nothing below does: a second Return counts for nothing.
+	if p.release(q) {
 		return
 	}
-	turnWaitSeconds.Observe(turn.Waited().Seconds())
-	seen, ok := p.call(ctx, clb.Question{Region: q.region, TaskID: q.taskID, Credential: credential})
+	pollQueueSeconds.Observe(turn.Waited().Seconds())
+	sent := time.Now()
+	observation, ok := p.call(q)
 	if !ok {
-		turn.Return(polling.NoAnswer)
+		turn.Return(polling.Aborted, 0)
 		return
 	}
-	turn.Return(seen.outcome())
-	p.wake(func() []types.NamespacedName { return q.tell(&seen) })
-}
-
-// wake queues the tasks of some names.
-func (p *poller) wake(names func() []types.NamespacedName) {
 	p.mu.Lock()
-	queue, woken := p.queue, names()
+	concerned := p.known.observe(q, observation, sent)
 	p.mu.Unlock()
-	for _, name := range woken {
-		queue(name)
-	}
+	turn.Return(outcomeOf(observation))
+	p.enqueueChanged(q)
+	p.enqueueSpread(concerned)
 }
 
-// call asks once. It reports false where the controller is ending, which says
-// nothing about the task.
-func (p *poller) call(ctx context.Context, question clb.Question) (report, bool) {
-	begun := p.now()
-	answer, err := p.api.DescribeTaskStatus(ctx, question)
-	seen := report{at: p.now()}
+// call polls once. It reports false if the controller is ending, which says nothing
+// about the task.
+func (p *poller) call(q request) (lifecycle.Observation, bool) {
+	host, begun := p.api.Endpoint(q.region).Host, time.Now()
+	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{Region: q.region, TaskID: q.taskID})
+	code, result := "OK", "error"
 	var failed *clb.Error
 	switch {
 	case err == nil:
-		seen.Answer = answer
-		answers.WithLabelValues(answerLabel(answer.State)).Inc()
+		result = [...]string{clb.Succeeded: "succeeded", clb.Failed: "failed", clb.InProgress: "in_progress"}[status.State]
 	case errors.As(err, &failed):
-		seen.Err = failed
-	default:
-		return report{}, false
-	}
-	code := "OK"
-	if failed != nil {
 		code = failed.Code
-		log.FromContext(ctx).V(1).Info("The question was not answered", "requestID", question.TaskID,
-			"region", question.Region, "code", code, "class", failed.Class.String(), "reason", failed.Problem,
-			"apiRequestID", failed.RequestID, "message", failed.Message)
+		log.FromContext(p.ctx).V(1).Info("DescribeTaskStatus failed", "requestID", q.taskID, "region", q.region, "code", code,
+			"problem", failed.Problem, "apiRequestID", failed.RequestID, "message", failed.Message)
+	default:
+		return lifecycle.Observation{}, false
 	}
-	apiCalls.WithLabelValues(question.Region, code).Inc()
-	apiCallSeconds.WithLabelValues(question.Region).Observe(seen.at.Sub(begun).Seconds())
-	return seen, true
+	pollResults.WithLabelValues(result).Inc()
+	apiCalls.WithLabelValues(host, code).Inc()
+	apiCallSeconds.WithLabelValues(host).Observe(time.Since(begun).Seconds())
+	return lifecycle.Observation{Status: status, Err: failed}, true
 }
 
-func answerLabel(state clb.State) string {
-	switch state {
-	case clb.Succeeded:
-		return "succeeded"
-	case clb.Failed:
-		return "failed"
-	default:
-		return "in_progress"
+// outcomeOf says what an observation means for the order and the quota.
+func outcomeOf(o lifecycle.Observation) (polling.Outcome, time.Duration) {
+	if o.Err == nil {
+		if o.Status.State == clb.InProgress {
+			return polling.InProgress, 0
+		}
+		return polling.Finished, 0
 	}
+	switch lifecycle.About(o.Err.Problem) {
+	case lifecycle.AboutRequest:
+		return polling.Refused, 0
+	case lifecycle.AboutAccount:
+		return polling.AccountFailed, 0
+	case lifecycle.AboutQuota:
+		scopes := [...]polling.Outcome{clb.ScopeBucket: polling.Throttled, clb.ScopeAccount: polling.ThrottledAccount, clb.ScopeProcess: polling.ThrottledProcess}
+		return scopes[o.Err.Scope], o.Err.RetryAfter
+	default:
+		return polling.EndpointFailed, 0
+	}
+}
+
+// tasks returns the tasks that a request is polled for. They are the cache's own, to be
+// read only.
+func (p *poller) tasks(q request) ([]v1alpha1.CLBTask, error) {
+	list := new(v1alpha1.CLBTaskList)
+	if err := p.reader.List(context.Background(), list, client.MatchingFields{requestField: q.indexKey()}, client.UnsafeDisableDeepCopy); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list.Items, func(task v1alpha1.CLBTask) bool { return !lifecycle.Pollable(&task) }), nil
+}
+
+// enqueueChanged puts those tasks of a request into the queue of which a decision
+// would now change the status.
+func (p *poller) enqueueChanged(q request) {
+	history, health := p.look(q)
+	tasks, err := p.tasks(q)
+	if err != nil {
+		log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", "requestID", q.taskID)
+	}
+	for i := range tasks {
+		if p.policy.Decide(&tasks[i], history, health, time.Now()).Changed {
+			p.queue.Add(nameOf(&tasks[i]))
+		}
+	}
+}
+
+// spreadRate is how many tasks a second are enqueued if a problem of all begins or ends.
+const spreadRate = 100
+
+// enqueueSpread puts the tasks of many requests into the queue, spread over time.
+func (p *poller) enqueueSpread(requests []request) {
+	n := 0
+	for _, q := range requests {
+		tasks, err := p.tasks(q)
+		if err != nil {
+			return
+		}
+		for i := range tasks {
+			p.queue.AddAfter(nameOf(&tasks[i]), time.Duration(n)*time.Second/spreadRate)
+			n++
+		}
+	}
+}
+
+func nameOf(task *v1alpha1.CLBTask) ctrl.Request {
+	return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: task.Namespace, Name: task.Name}}
 }

@@ -1,17 +1,22 @@
 package controllers_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	toolscache "k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
@@ -26,43 +31,46 @@ var _ = Describe("The API server", func() {
 		})
 	}
 
-	DescribeTable("takes every region's form", func(region string) { Expect(create("r-1", region)).To(Succeed()) },
-		Entry(nil, "ap-guangzhou"), Entry(nil, "na-siliconvalley"), Entry(nil, "ap-shanghai-fsi"),
-		Entry(nil, "ap-shenzhen-jxcft"), Entry(nil, "eu-frankfurt"), Entry(nil, "me-saudi-arabia"))
-
-	DescribeTable("refuses what is no region, and says what one looks like", func(region string) {
-		Expect(create("r-1", region)).To(MatchError(ContainSubstring("spec.region")))
-		if region != "" && len(region) <= 40 {
-			Expect(create("r-1", region)).To(MatchError(ContainSubstring("such as ap-guangzhou")))
+	It("takes every region's form", func() {
+		for _, region := range []string{"ap-guangzhou", "na-siliconvalley", "ap-shanghai-fsi", "ap-shenzhen-jxcft", "eu-frankfurt", "me-saudi-arabia"} {
+			Expect(create("r-1", region)).To(Succeed(), region)
 		}
-	},
-		Entry(nil, ""), Entry(nil, "Guangzhou"), Entry(nil, "AP-GUANGZHOU"), Entry(nil, "guangzhou"), Entry(nil, "ap-"),
-		Entry(nil, "ap_guangzhou"), Entry(nil, "ap-guangzhou.evil.example"), Entry(nil, "ap-guangzhou/"), Entry(nil, "ap-guangzhou-3"),
-		Entry(nil, "ap-guangzhou\n"), Entry(nil, "ap-"+strings.Repeat("x", 50)))
-
-	DescribeTable("refuses what is no request ID", func(id string) {
-		Expect(create(id, "ap-guangzhou")).To(MatchError(ContainSubstring("spec.requestId")))
-	},
-		Entry(nil, ""), Entry(nil, "two words"), Entry(nil, "r/1"), Entry(nil, "r-1\n"), Entry(nil, strings.Repeat("x", 129)))
-
-	It("takes a request ID of 128 characters", func() {
-		Expect(create(strings.Repeat("x", 128), "ap-guangzhou")).To(Succeed())
 	})
 
-	DescribeTable("takes a deadline from a second to a year", func(seconds int64) {
-		task := w.apply("limited", "r-1", limit(seconds))
-		Expect(task.Spec.ActiveDeadlineSeconds).To(Equal(seconds))
-	},
-		Entry(nil, int64(1)), Entry(nil, int64(31536000)))
+	It("refuses what is no region, and says what one looks like", func() {
+		for _, region := range []string{
+			"", "Guangzhou", "AP-GUANGZHOU", "guangzhou", "ap-", "ap_guangzhou", "ap-guangzhou.evil.example", "ap-guangzhou/",
+			"ap-guangzhou-3", "ap-guangzhou\n", "ap-" + strings.Repeat("x", 50),
+		} {
+			err := create("r-1", region)
+			Expect(err).To(MatchError(ContainSubstring("spec.region")), region)
+			if region != "" && len(region) <= 40 {
+				Expect(err).To(MatchError(ContainSubstring("such as ap-guangzhou")), region)
+			}
+		}
+	})
 
-	DescribeTable("refuses what is no deadline", func(seconds string) {
-		task := new(unstructured.Unstructured)
-		Expect(json.Unmarshal(fmt.Appendf(nil, `{"apiVersion": "clb.tencentcloud.com/v1alpha1", "kind": "CLBTask",
-			"metadata": {"namespace": %q, "name": "limited"},
-			"spec": {"requestId": "r-1", "region": "ap-guangzhou", "activeDeadlineSeconds": %s}}`, w.namespace, seconds), task)).To(Succeed())
-		Expect(k8s.Create(w.ctx, task)).To(MatchError(ContainSubstring("spec.activeDeadlineSeconds")))
-	},
-		Entry(nil, "0"), Entry(nil, "-1"), Entry(nil, "31536001"), Entry(nil, "1.5"), Entry(nil, `"10m"`))
+	It("takes a request ID of 128 characters, and refuses what is none", func() {
+		Expect(create(strings.Repeat("x", 128), "ap-guangzhou")).To(Succeed())
+		for _, id := range []string{"", "two words", "r/1", "r-1\n", strings.Repeat("x", 129)} {
+			Expect(create(id, "ap-guangzhou")).To(MatchError(ContainSubstring("spec.requestId")), id)
+		}
+	})
+
+	It("takes a deadline from a second to a year", func() {
+		try := func(seconds string) error {
+			task := new(unstructured.Unstructured)
+			Expect(json.Unmarshal(fmt.Appendf(nil, `{"apiVersion": "clb.tencentcloud.com/v1alpha1", "kind": "CLBTask",
+				"metadata": {"namespace": %q, "generateName": "limited-"},
+				"spec": {"requestId": "r-1", "region": "ap-guangzhou", "activeDeadlineSeconds": %s}}`, w.namespace, seconds), task)).To(Succeed())
+			return k8s.Create(w.ctx, task)
+		}
+		Expect(try("1")).To(Succeed())
+		Expect(try("31536000")).To(Succeed())
+		for _, seconds := range []string{"0", "-1", "31536001", "1.5", `"10m"`} {
+			Expect(try(seconds)).To(MatchError(ContainSubstring("spec.activeDeadlineSeconds")), seconds)
+		}
+	})
 
 	It("refuses to change what is followed", func() {
 		task := w.apply("fixed", "r-1")
@@ -101,6 +109,36 @@ var _ = Describe("The API server", func() {
 		Entry("success", clbsim.Succeeded, int64(0), rowSucceeded, v1alpha1.PhaseSucceeded),
 		Entry("failure", clbsim.Failed, int64(0), rowFailed, v1alpha1.PhaseFailed),
 		Entry("deadline", clbsim.Stuck, int64(1), rowExpired, v1alpha1.PhaseFailed))
+
+	It("lets the cache select unfinished tasks: fresh ones are in it, and one that finishes is deleted from it", func() {
+		options := controllers.Options{Namespaces: []string{w.namespace}}.CacheOptions()
+		options.Scheme = k8sScheme
+		c, err := cache.New(cluster, options)
+		Expect(err).NotTo(HaveOccurred())
+		informer, err := c.GetInformer(w.ctx, new(v1alpha1.CLBTask), cache.BlockUntilSynced(false))
+		Expect(err).NotTo(HaveOccurred())
+		seen := make(chan string, 100)
+		name := func(object any) string {
+			task := object.(*v1alpha1.CLBTask)
+			Expect(task.ManagedFields).To(BeEmpty())
+			return task.Name
+		}
+		_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
+			AddFunc:    func(object any) { seen <- "added " + name(object) },
+			DeleteFunc: func(object any) { seen <- "deleted " + name(object) },
+		})
+		Expect(err).NotTo(HaveOccurred())
+		ctx, cancel := context.WithCancel(w.ctx)
+		DeferCleanup(cancel)
+		go func() { _ = c.Start(ctx) }()
+		before := w.follow("before", clbsim.Task{})
+		Eventually(seen).WithTimeout(10 * time.Second).Should(Receive(Equal("added before")))
+		w.run()
+		w.reach(before, rowSucceeded)
+		Eventually(seen).WithTimeout(10 * time.Second).Should(Receive(Equal("deleted before")))
+		w.apply("typo", "r-unknown")
+		Eventually(seen).WithTimeout(10 * time.Second).Should(Receive(Equal("added typo")))
+	})
 
 	It("selects tasks by region and by phase", func() {
 		w.run()

@@ -4,8 +4,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Limits of the status texts, as the schema states them. Whoever writes a
-// status cuts to these first: a verdict must never be lost because the cloud
+// Limits of the status texts, as the schema states them. A writer of a status
+// truncates to these first: a verdict must never be lost because the cloud
 // answered with more than the schema takes.
 const (
 	// MaxMessageLength is the longest status.message, in characters.
@@ -20,7 +20,7 @@ const (
 type CLBTaskSpec struct {
 	// requestId is the RequestId that the mutating CLB call returned, for
 	// example the one of CreateLoadBalancer. It is what DescribeTaskStatus takes
-	// as TaskId. Immutable: a verdict belongs to one request for ever.
+	// as TaskId. Immutable: a verdict belongs to one request.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
@@ -37,19 +37,21 @@ type CLBTaskSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region is immutable: create another CLBTask to follow a request of another region"
 	Region string `json:"region,omitempty"`
 
-	// suspend keeps the operator from asking about the task. While it is true
-	// the task reads as Suspended; when it is false again, the task is asked
-	// about at once. A task that has its outcome keeps it either way.
+	// suspend keeps the operator from polling the request. While it is true the
+	// task reads as Suspended; when it is false again, the request is polled at
+	// once. A finished task keeps its verdict either way.
 	// +optional
 	Suspend bool `json:"suspend,omitempty"` //nolint:kubeapilinter // A bool as in Job and CronJob, which nobools would have as an enum.
 
-	// activeDeadlineSeconds is how many seconds after metadata.creationTimestamp
-	// the task fails, with reason DeadlineExceeded, where the cloud has not
-	// answered with an outcome by then: at most 31536000, a year. That says
-	// nothing of the request itself, which may still go on in the cloud. It can
-	// be changed while the task has no outcome. A suspended task does not fail,
-	// but one that is resumed after that time does so at once: extend the
-	// deadline first. Without it, the task is followed for as long as it takes.
+	// activeDeadlineSeconds is how many seconds after status.startTime the task
+	// fails, with reason DeadlineExceeded, if the request has not finished by then:
+	// at most 31536000, a year. Before the cloud's first answer it counts from the
+	// object's creation, and allows for clocks that are five minutes apart. The
+	// operator polls once more at the deadline, so a request that finished while
+	// nobody looked gets its verdict; if no poll is answered for two minutes, the
+	// deadline stands. It says nothing of the request itself, which may still go on
+	// in the cloud. It can be changed while the task has no verdict. A suspended
+	// task does not fail. Without it, polling goes on for as long as it takes.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=31536000
@@ -67,19 +69,19 @@ const (
 	PhasePending Phase = "Pending"
 	// PhaseRunning says that the cloud answered that the task is in progress.
 	PhaseRunning Phase = "Running"
-	// PhaseSuspended says that spec.suspend is true, so that nothing is asked.
+	// PhaseSuspended says that spec.suspend is true, so that nothing is polled.
 	PhaseSuspended Phase = "Suspended"
-	// PhaseSucceeded says that the cloud answered that the task succeeded. Final for ever.
+	// PhaseSucceeded says that the cloud answered that the task succeeded. It never changes.
 	PhaseSucceeded Phase = "Succeeded"
 	// PhaseFailed says that the cloud answered that the task failed, or that the
-	// task's deadline passed before any outcome was known. Final for ever.
+	// task's deadline passed without a verdict. It never changes.
 	PhaseFailed Phase = "Failed"
-	// PhaseUnknown says that the cloud does not know the task or refuses the question for
-	// good. Nothing was decided about the task, and nothing more is asked.
+	// PhaseUnknown says that the cloud does not know the request, or refuses it as
+	// malformed. Nothing was decided about the task, and it is polled no more.
 	PhaseUnknown Phase = "Unknown"
 )
 
-// Final reports whether no further question is asked in this phase.
+// Final reports whether a task in this phase is polled no more.
 func (p Phase) Final() bool {
 	return p == PhaseSucceeded || p == PhaseFailed || p == PhaseUnknown
 }
@@ -98,9 +100,10 @@ type CLBTaskStatus struct {
 	// +kubebuilder:validation:MaxItems=16
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
-	// observedGeneration is the metadata.generation that this status speaks of;
-	// -1 where no controller has written yet. An outcome speaks of every later
-	// generation, too, since no change of the spec alters it.
+	// observedGeneration is the metadata.generation that this status speaks of; -1
+	// until a controller has written. The status of a finished task speaks of every
+	// later generation, too, since no change of the spec alters it: the operator
+	// brings it up to date within minutes.
 	// +optional
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
@@ -113,20 +116,19 @@ type CLBTaskStatus struct {
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
-	// completionTime is when the outcome was written: whatever it is, so that
+	// completionTime is when the task reached a final phase, success or not, so that
 	// waiting for this field means waiting for "done, either way".
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
-	// message is what the cloud said of the outcome, such as the reason of a
-	// failure.
+	// message is what the cloud said of the end, such as the reason of a failure.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=4096
 	Message string `json:"message,omitempty"`
 
 	// loadBalancerIds are the load balancers that the cloud named with the
-	// outcome; filled for creations.
+	// verdict; filled for creations.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MinItems=1
@@ -171,9 +173,9 @@ type CLBTask struct {
 
 	// status is how the request stands. Until a controller writes it, it reads
 	// as Pending with an observedGeneration of -1, so that no tool takes a task
-	// that nobody has looked at for a finished one.
+	// that no controller has seen for a finished one.
 	// +optional
-	// +default={"observedGeneration":-1,"phase":"Pending","conditions":[{"type":"Ready","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"},{"type":"Succeeded","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"}]}
+	// +default={"observedGeneration":-1,"phase":"Pending","conditions":[{"type":"Ready","status":"False","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"},{"type":"Succeeded","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"}]}
 	Status CLBTaskStatus `json:"status,omitzero"`
 }
 

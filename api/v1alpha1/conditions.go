@@ -6,9 +6,9 @@ const (
 	// ConditionReady is True only when the task succeeded. It is what kstatus
 	// (Flux, Helm, kpt) and Crossplane read.
 	ConditionReady = "Ready"
-	// ConditionSucceeded is Unknown until the outcome is known or the deadline
-	// passes, then True or False for ever; it stays Unknown where the cloud
-	// cannot tell.
+	// ConditionSucceeded is Unknown until the verdict is known or the deadline
+	// passes, then True or False, and never changes again; it stays Unknown if the
+	// cloud cannot tell.
 	ConditionSucceeded = "Succeeded"
 	// ConditionFailed is present, and True, only when the task failed or its
 	// deadline passed.
@@ -17,37 +17,39 @@ const (
 	// is that the task is in progress.
 	ConditionRunning = "Running"
 	// ConditionReconciling is present, and True, while the controller goes on
-	// asking (kstatus: in progress).
+	// polling (kstatus: in progress).
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present, and True, when the task ended without success
-	// and nothing more will be asked (kstatus: failed).
+	// and is polled no more (kstatus: failed).
 	ConditionStalled = "Stalled"
 )
 
 // Reasons that the conditions carry.
 const (
-	// ReasonPending: no controller has looked at the task yet, or it was resumed
-	// and not answered for since.
+	// ReasonPending: no controller has seen the task yet, or it was resumed and
+	// the cloud has not answered since.
 	ReasonPending = "Pending"
 	// ReasonInProgress: the cloud answered that the task is in progress.
 	ReasonInProgress = "InProgress"
-	// ReasonSuspended: spec.suspend keeps the task from being asked about.
+	// ReasonSuspended: spec.suspend keeps the task from being polled.
 	ReasonSuspended = "Suspended"
 	// ReasonTaskSucceeded: the cloud answered that the task succeeded.
 	ReasonTaskSucceeded = "TaskSucceeded"
 	// ReasonTaskFailed: the cloud answered that the task failed.
 	ReasonTaskFailed = "TaskFailed"
-	// ReasonDeadlineExceeded: spec.activeDeadlineSeconds passed before the cloud
-	// answered with an outcome.
+	// ReasonDeadlineExceeded: spec.activeDeadlineSeconds passed, and the task was
+	// still in progress then, or no poll was answered for two minutes.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 
 	// ReasonThrottled: the account's quota is used up by others for so long that
-	// the task's state is no longer fresh.
+	// the status is no longer fresh.
 	ReasonThrottled = "Throttled"
 	// ReasonAPIUnavailable: the API answers with an error of its own.
 	ReasonAPIUnavailable = "APIUnavailable"
 	// ReasonAPIUnreachable: no usable answer arrives (time-out, DNS, TLS, proxy).
 	ReasonAPIUnreachable = "APIUnreachable"
+	// ReasonCertificateUntrusted: the certificate of the endpoint is not trusted.
+	ReasonCertificateUntrusted = "CertificateUntrusted"
 	// ReasonUnexpectedAnswer: the answer has no status, or one that is not
 	// documented.
 	ReasonUnexpectedAnswer = "UnexpectedAnswer"
@@ -60,15 +62,19 @@ const (
 	ReasonClockSkew = "ClockSkew"
 	// ReasonAccessDenied: the account may not call DescribeTaskStatus.
 	ReasonAccessDenied = "AccessDenied"
-	// ReasonEndpointRefused: the endpoint is not the CLB API.
+	// ReasonEndpointRefused: the endpoint that the operator is configured with is not
+	// the CLB API, or does not serve the region.
 	ReasonEndpointRefused = "EndpointRefused"
+	// ReasonQueryRefused: the API answers FailedOperation, which says nothing of
+	// the task.
+	ReasonQueryRefused = "QueryRefused"
 
 	// ReasonTaskNotFound: the API does not know the request ID in that region.
 	ReasonTaskNotFound = "TaskNotFound"
+	// ReasonLoadBalancerNotFound: the load balancer of the request is gone.
+	ReasonLoadBalancerNotFound = "LoadBalancerNotFound"
 	// ReasonInvalidRegion: the API does not serve the region.
 	ReasonInvalidRegion = "InvalidRegion"
-	// ReasonInvalidRequest: the API refuses the request ID as malformed.
+	// ReasonInvalidRequest: the API refuses the query as malformed.
 	ReasonInvalidRequest = "InvalidRequest"
-	// ReasonQueryRefused: the API refused the question again and again, for long.
-	ReasonQueryRefused = "QueryRefused"
 )

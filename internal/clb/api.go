@@ -2,21 +2,17 @@ package clb
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
 	sdk "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/clb/v20180317"
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common"
-	sdkerrors "github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/errors"
 	"github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common/profile"
 )
 
-// State is where the cloud says that a task stands.
+// State is how far a task has come, as the API says.
 type State int
 
 // The states, in the numbering of the API.
@@ -26,52 +22,44 @@ const (
 	InProgress State = 2
 )
 
-// Answer is what the API says of a task.
-type Answer struct {
+// TaskStatus is what the API says about a task.
+type TaskStatus struct {
 	State State
-	// Message is the cloud's text, such as the reason of a failure; often empty.
+	// Message is the API's text, such as the reason of a failure; often empty.
 	Message string
 	// LoadBalancerIDs are filled for creations.
 	LoadBalancerIDs []string
-	// RequestID is the ID of the call that brought this answer, for support.
+	// RequestID is the ID of the call that brought this status, for support.
 	RequestID string
 }
 
-// Question names a task and who asks for it.
-type Question struct {
-	// Region is where the mutating call was sent.
+// TaskQuery names a task.
+type TaskQuery struct {
+	// Region is the region that the mutating call was sent to.
 	Region string
 	// TaskID is the RequestId that the mutating call returned.
 	TaskID string
-	// Credential signs the call.
-	Credential Credential
 }
 
-// API makes calls to the CLB API. It is safe for concurrent use.
+// API polls tasks of one account. It is safe for concurrent use.
 type API struct {
-	endpoints Endpoints
-	timeout   time.Duration
-	transport http.RoundTripper
-	clients   *lru.Cache[clientKey, *sdk.Client]
+	endpoints   Endpoints
+	credentials CredentialSource
+	timeout     time.Duration
+	transport   http.RoundTripper
+	clients     *lru.Cache[clientKey, *sdk.Client]
 }
 
 // clientKey is what an SDK client is fixed to. The region is not: it travels
 // with each request.
-type clientKey struct {
-	endpoint   Endpoint
-	credential string
-}
-
-// maxCodeBytes bounds an error code, which goes into metrics and conditions. The
-// longest of those that are documented has 49.
-const maxCodeBytes = 100
+type clientKey struct{ scheme, host, credential string }
 
 // maxClients bounds the cache of SDK clients: hosts times credentials.
 const maxClients = 1024
 
-// NewAPI makes an API. timeout bounds one call, from the connection to the last
-// byte of the answer.
-func NewAPI(endpoints Endpoints, timeout time.Duration) (*API, error) {
+// NewAPI makes an API whose calls are signed with credentials. timeout bounds
+// one poll, from the credential to the last byte of the answer.
+func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Duration) (*API, error) {
 	if timeout <= 0 {
 		return nil, fmt.Errorf("--clb-timeout is %v: give a duration above zero, such as 5s", timeout)
 	}
@@ -79,51 +67,70 @@ func NewAPI(endpoints Endpoints, timeout time.Duration) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the cache of clients: %w", err)
 	}
-	return &API{endpoints: endpoints, timeout: timeout, transport: guard{newTransport()}, clients: clients}, nil
+	return &API{
+		endpoints:   endpoints,
+		credentials: credentials,
+		timeout:     timeout,
+		transport:   validatingTransport{newTransport()},
+		clients:     clients,
+	}, nil
 }
 
-// Endpoint returns where calls for a region go.
+// Endpoint returns where the calls of a region go.
 func (a *API) Endpoint(region string) Endpoint { return a.endpoints.For(region) }
 
-// DescribeTaskStatus asks once, and never retries (API page 214/33823). Its
-// error is an *Error, except where ctx itself ended: then it is ctx's error,
-// which says nothing of the API.
-func (a *API) DescribeTaskStatus(ctx context.Context, q Question) (Answer, error) {
-	endpoint := a.endpoints.For(q.Region)
-	client, err := a.client(endpoint, q.Credential)
-	if err != nil {
-		return Answer{}, Missing(err)
+// Account identifies the account whose quota the calls count against. It stays
+// the same while keys rotate.
+func (a *API) Account() string { return a.credentials.Account() }
+
+// DescribeTaskStatus makes one call and never retries (API page 214/33823). Its
+// error is an *Error, unless ctx itself ended: then it wraps ctx's error, which
+// says nothing about the API.
+func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, error) {
+	info := new(responseInfo)
+	callCtx, cancel := context.WithTimeout(context.WithValue(ctx, responseInfoKey{}, info), a.timeout)
+	defer cancel()
+	credential, err := a.credentials.Credential(callCtx)
+	if ctx.Err() != nil {
+		return TaskStatus{}, ended(ctx)
 	}
+	if err != nil {
+		return TaskStatus{}, &Error{
+			Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
+			Message: truncate(err.Error(), maxMessageBytes), cause: err,
+		}
+	}
+	endpoint := a.endpoints.For(q.Region)
 	request := sdk.NewDescribeTaskStatusRequest()
 	request.TaskId = &q.TaskID
 	// The SDK fixes a client to one region; a header of the request overrides
 	// it, so that one client serves all regions of a host.
 	request.SetHeader(map[string]string{"X-TC-Region": q.Region})
 
-	note := new(exchange)
-	callCtx, cancel := context.WithTimeout(context.WithValue(ctx, exchangeKey{}, note), a.timeout)
-	defer cancel()
-	response, err := describe(callCtx, client, request)
-	if ctx.Err() != nil {
-		return Answer{}, fmt.Errorf("DescribeTaskStatus: %w", ctx.Err())
-	}
-	if callCtx.Err() != nil && err != nil {
-		err = &Error{
-			Class: Soon, Problem: ProblemAPIUnreachable, Code: "ClientError.Timeout",
+	response, err := describe(callCtx, a.client(endpoint, credential), request)
+	switch {
+	case ctx.Err() != nil:
+		return TaskStatus{}, ended(ctx)
+	case err == nil:
+		return interpret(response, credential)
+	case callCtx.Err() != nil:
+		return TaskStatus{}, &Error{
+			Problem: ProblemAPIUnreachable, Code: "ClientError.Timeout",
 			Message: fmt.Sprintf("no whole answer within %v", a.timeout), cause: callCtx.Err(),
 		}
+	default:
+		return TaskStatus{}, translate(err, endpoint, credential, info)
 	}
-	if err != nil {
-		return Answer{}, translate(err, endpoint, q.Credential, note)
-	}
-	return interpret(response, q.Credential)
 }
 
+// ended is the error of a call whose caller ended it.
+func ended(ctx context.Context) error { return fmt.Errorf("DescribeTaskStatus: %w", ctx.Err()) }
+
 // client returns the SDK client of an endpoint and credential.
-func (a *API) client(endpoint Endpoint, credential Credential) (*sdk.Client, error) {
-	key := clientKey{endpoint, credential.fingerprint()}
+func (a *API) client(endpoint Endpoint, credential Credential) *sdk.Client {
+	key := clientKey{endpoint.Scheme, endpoint.Host, credential.fingerprint()}
 	if client, ok := a.clients.Get(key); ok {
-		return client, nil
+		return client
 	}
 	settings := profile.NewClientProfile()
 	settings.Language = "en-US"
@@ -135,15 +142,14 @@ func (a *API) client(endpoint Endpoint, credential Credential) (*sdk.Client, err
 	settings.HttpProfile.ReqMethod = http.MethodPost
 	settings.HttpProfile.ReqTimeout = 0 // Whole seconds only; the context does it.
 	pair := common.NewTokenCredential(credential.secretID, credential.secretKey, credential.token)
-	client, err := sdk.NewClient(pair, "", settings)
-	if err != nil {
-		return nil, fmt.Errorf("make a client for %s: %w", endpoint.Host, err)
-	}
+	// As sdk.NewClient does, without its error, which is always nil.
+	client := new(sdk.Client)
+	client.Init("").WithCredential(pair).WithProfile(settings)
 	client.WithHttpTransport(a.transport)
 	client.WithRequestClient("clbtask-operator")
-	// Two callers may make a client each; either is as good.
+	// Two callers may make a client each; either will do.
 	a.clients.Add(key, client)
-	return client, nil
+	return client
 }
 
 // describe is the SDK's call, with its panics as errors: a body of just "null"
@@ -155,88 +161,4 @@ func describe(ctx context.Context, client *sdk.Client, request *sdk.DescribeTask
 		}
 	}()
 	return client.DescribeTaskStatusWithContext(ctx, request)
-}
-
-// interpret takes an answer only where it leaves no doubt.
-func interpret(response *sdk.DescribeTaskStatusResponse, credential Credential) (Answer, error) {
-	if response == nil || response.Response == nil || response.Response.Status == nil {
-		return Answer{}, unexpected("the answer has no status")
-	}
-	r := response.Response
-	if r.RequestId == nil || *r.RequestId == "" {
-		// Every answer of the API bears one: this is somebody else's JSON.
-		return Answer{}, unexpected("the answer has no request ID")
-	}
-	answer := Answer{State: State(*r.Status), RequestID: *r.RequestId}
-	switch answer.State {
-	case Succeeded, Failed, InProgress:
-	default:
-		e := unexpected(fmt.Sprintf("the answer has the undocumented status %d", *r.Status))
-		e.RequestID = answer.RequestID
-		return Answer{}, e
-	}
-	if r.Message != nil {
-		answer.Message = credential.redact(strings.TrimSpace(*r.Message))
-	}
-	for _, id := range r.LoadBalancerIds {
-		if id != nil && *id != "" {
-			answer.LoadBalancerIDs = append(answer.LoadBalancerIDs, *id)
-		}
-	}
-	return answer, nil
-}
-
-func unexpected(message string) *Error {
-	return &Error{Class: Soon, Problem: ProblemUnexpectedAnswer, Code: "ClientError.UnexpectedAnswer", Message: message}
-}
-
-// unreachable says why no answer came, without the SDK's own text: that holds
-// the whole body, of unknown size and origin.
-func unreachable(err error, note *exchange) string {
-	var network *url.Error
-	switch {
-	case note.tooLarge:
-		return ": " + errBodyTooLarge.Error()
-	case errors.As(err, &network):
-		return ": " + network.Err.Error()
-	default:
-		return ": its body is broken"
-	}
-}
-
-// translate turns what the SDK returned into an *Error.
-func translate(err error, endpoint Endpoint, credential Credential, note *exchange) *Error {
-	var own *Error
-	if errors.As(err, &own) {
-		return own
-	}
-	code, message, requestID := "ClientError", "", ""
-	var sdkErr *sdkerrors.TencentCloudSDKError
-	if errors.As(err, &sdkErr) {
-		code, message, requestID = sdkErr.Code, sdkErr.Message, sdkErr.RequestId
-	}
-	if len(code) > maxCodeBytes {
-		return unexpected(fmt.Sprintf("the error code has %d bytes", len(code)))
-	}
-	m := classify(code, endpoint.Custom)
-	e := &Error{
-		Class: m.class, Problem: m.problem, Patience: m.patience, Scope: m.scope,
-		Code: code, RequestID: requestID, cause: err,
-	}
-	var answer *answerError
-	switch family, _, _ := strings.Cut(code, "."); {
-	case errors.As(err, &answer):
-		e.Code, e.Message = "ClientError.HTTP", answer.Error()
-	case certificateProblem(err):
-		e.Code = "ClientError.Certificate"
-		e.Class, e.Message = Configuration, "the certificate of "+endpoint.Host+" is not trusted"
-	case family == "ClientError" && m.problem == ProblemAPIUnreachable:
-		e.Message = "no usable answer from " + endpoint.Host + unreachable(err, note)
-	default:
-		e.Message = credential.redact(message)
-	}
-	if e.Problem == ProblemClockSkew && !note.date.IsZero() {
-		e.Skew = note.received.Sub(note.date)
-	}
-	return e
 }

@@ -2,87 +2,81 @@ package clb
 
 import "strings"
 
-// meaning is what an error code says.
-type meaning struct {
-	class    Class
-	problem  Problem
-	patience Patience
-	scope    Scope
+// errorInfo is what an error code says.
+type errorInfo struct {
+	problem Problem
+	scope   Scope
 }
 
 // exactCodes are the codes that mean something else than their family.
-var exactCodes = map[string]meaning{
-	"FailedOperation":                   {class: Soon, problem: ProblemAPIUnavailable, patience: TenInARow},
-	"FailedOperation.RateLimitExceeded": {class: Throttle, problem: ProblemThrottled, scope: ScopeBucket},
+var exactCodes = map[string]errorInfo{
+	"FailedOperation":                   {problem: ProblemQueryRefused},
+	"FailedOperation.RateLimitExceeded": {problem: ProblemThrottled},
 
-	"RequestLimitExceeded.UinLimitExceeded":             {class: Throttle, problem: ProblemThrottled, scope: ScopeAccount},
-	"RequestLimitExceeded.GlobalRegionUinLimitExceeded": {class: Throttle, problem: ProblemThrottled, scope: ScopeAccount},
-	"RequestLimitExceeded.IPLimitExceeded":              {class: Throttle, problem: ProblemThrottled, scope: ScopeProcess},
+	"RequestLimitExceeded.UinLimitExceeded":             {problem: ProblemThrottled, scope: ScopeAccount},
+	"RequestLimitExceeded.GlobalRegionUinLimitExceeded": {problem: ProblemThrottled, scope: ScopeAccount},
+	"RequestLimitExceeded.IPLimitExceeded":              {problem: ProblemThrottled, scope: ScopeProcess},
 
-	"InvalidParameter.RegionNotFound": {class: Permanent, problem: ProblemInvalidRegion},
-	"InvalidParameter.FormatError":    {class: Permanent, problem: ProblemInvalidRequest},
+	"InvalidParameter.FormatError":    {problem: ProblemInvalidRequest},
+	"InvalidParameter.LBIdNotFound":   {problem: ProblemLoadBalancerNotFound},
+	"InvalidParameter.RegionNotFound": {problem: ProblemInvalidRegion},
 
-	"AuthFailure.TokenFailure":          {class: Configuration, problem: ProblemCredentialsRejected, patience: OnceMore},
-	"AuthFailure.SignatureExpire":       {class: Configuration, problem: ProblemClockSkew, patience: OnceMore},
-	"AuthFailure.UnauthorizedOperation": {class: Configuration, problem: ProblemAccessDenied},
+	"AuthFailure.SignatureExpire":       {problem: ProblemClockSkew},
+	"AuthFailure.UnauthorizedOperation": {problem: ProblemAccessDenied},
 
-	"ClientError.CredentialError": {class: Configuration, problem: ProblemCredentialsRejected},
+	"ClientError.CredentialError": {problem: ProblemCredentialsRejected},
 }
 
 // familyCodes are the parts before the first dot.
-var familyCodes = map[string]meaning{
-	"RequestLimitExceeded": {class: Throttle, problem: ProblemThrottled, scope: ScopeBucket},
+var familyCodes = map[string]errorInfo{
+	"RequestLimitExceeded": {problem: ProblemThrottled},
 
-	"InternalError":             {class: Soon, problem: ProblemAPIUnavailable},
-	"ServiceUnavailable":        {class: Soon, problem: ProblemAPIUnavailable},
-	"ResourceUnavailable":       {class: Soon, problem: ProblemAPIUnavailable},
-	"ResourceInUse":             {class: Soon, problem: ProblemAPIUnavailable},
-	"ResourceInsufficient":      {class: Soon, problem: ProblemAPIUnavailable},
-	"ResponseSizeLimitExceeded": {class: Soon, problem: ProblemAPIUnavailable},
-	"FailedOperation":           {class: Soon, problem: ProblemAPIUnavailable},
+	"InternalError":             {problem: ProblemAPIUnavailable},
+	"ServiceUnavailable":        {problem: ProblemAPIUnavailable},
+	"ResourceUnavailable":       {problem: ProblemAPIUnavailable},
+	"ResourceInUse":             {problem: ProblemAPIUnavailable},
+	"ResourceInsufficient":      {problem: ProblemAPIUnavailable},
+	"ResponseSizeLimitExceeded": {problem: ProblemAPIUnavailable},
+	"FailedOperation":           {problem: ProblemAPIUnavailable},
 
-	"InvalidParameter": {class: Permanent, problem: ProblemTaskNotFound, patience: NotFoundGrace},
-	"ResourceNotFound": {class: Permanent, problem: ProblemTaskNotFound, patience: NotFoundGrace},
+	"InvalidParameter": {problem: ProblemTaskNotFound},
+	"ResourceNotFound": {problem: ProblemTaskNotFound},
 
-	"UnsupportedRegion": {class: Permanent, problem: ProblemInvalidRegion},
+	"UnsupportedRegion": {problem: ProblemInvalidRegion},
 
-	"InvalidParameterValue":    {class: Permanent, problem: ProblemInvalidRequest},
-	"MissingParameter":         {class: Permanent, problem: ProblemInvalidRequest},
-	"RequestSizeLimitExceeded": {class: Permanent, problem: ProblemInvalidRequest},
+	"InvalidParameterValue":    {problem: ProblemInvalidRequest},
+	"MissingParameter":         {problem: ProblemInvalidRequest},
+	"RequestSizeLimitExceeded": {problem: ProblemInvalidRequest},
 
-	"UnknownParameter":     {class: Configuration, problem: ProblemEndpointRefused},
-	"InvalidAction":        {class: Configuration, problem: ProblemEndpointRefused},
-	"NoSuchProduct":        {class: Configuration, problem: ProblemEndpointRefused},
-	"NoSuchVersion":        {class: Configuration, problem: ProblemEndpointRefused},
-	"ActionOffline":        {class: Configuration, problem: ProblemEndpointRefused},
-	"UnsupportedOperation": {class: Configuration, problem: ProblemEndpointRefused},
-	"UnsupportedProtocol":  {class: Configuration, problem: ProblemEndpointRefused},
-	"InvalidRequest":       {class: Configuration, problem: ProblemEndpointRefused},
+	"UnknownParameter":     {problem: ProblemEndpointRefused},
+	"InvalidAction":        {problem: ProblemEndpointRefused},
+	"NoSuchProduct":        {problem: ProblemEndpointRefused},
+	"NoSuchVersion":        {problem: ProblemEndpointRefused},
+	"ActionOffline":        {problem: ProblemEndpointRefused},
+	"UnsupportedOperation": {problem: ProblemEndpointRefused},
+	"UnsupportedProtocol":  {problem: ProblemEndpointRefused},
+	"InvalidRequest":       {problem: ProblemEndpointRefused},
 
-	"AuthFailure":           {class: Configuration, problem: ProblemCredentialsRejected},
-	"UnauthorizedOperation": {class: Configuration, problem: ProblemAccessDenied},
-	"OperationDenied":       {class: Configuration, problem: ProblemAccessDenied},
-	"IpInBlacklist":         {class: Configuration, problem: ProblemAccessDenied},
-	"IpNotInWhitelist":      {class: Configuration, problem: ProblemAccessDenied},
-	"LimitExceeded":         {class: Configuration, problem: ProblemAccessDenied},
+	"AuthFailure":           {problem: ProblemCredentialsRejected},
+	"UnauthorizedOperation": {problem: ProblemAccessDenied},
+	"OperationDenied":       {problem: ProblemAccessDenied},
+	"IpInBlacklist":         {problem: ProblemAccessDenied},
+	"IpNotInWhitelist":      {problem: ProblemAccessDenied},
+	"LimitExceeded":         {problem: ProblemAccessDenied},
 
-	"ClientError": {class: Soon, problem: ProblemAPIUnreachable},
+	"ClientError": {problem: ProblemAPIUnreachable},
 }
 
-// classify looks a code up: whole first, then the part before the first dot.
-// What nobody has documented is Soon: a code that is new must not end a task.
-// A region that the API does not serve is the user's mistake on Tencent
-// Cloud's own hosts, and the operator's on a custom endpoint.
-func classify(code string, custom bool) meaning {
-	m, ok := exactCodes[code]
-	if !ok {
-		family, _, _ := strings.Cut(code, ".")
-		if m, ok = familyCodes[family]; !ok {
-			m = meaning{class: Soon, problem: ProblemAPIUnavailable}
-		}
+// classify looks a code up: the whole code first, then the part before the
+// first dot. A code that nobody has documented is ProblemAPIUnavailable: a new
+// code must not end a task.
+func classify(code string) errorInfo {
+	if info, ok := exactCodes[code]; ok {
+		return info
 	}
-	if m.problem == ProblemInvalidRegion && custom {
-		m.class = Configuration
+	family, _, _ := strings.Cut(code, ".")
+	if info, ok := familyCodes[family]; ok {
+		return info
 	}
-	return m
+	return errorInfo{problem: ProblemAPIUnavailable}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"unique"
 )
 
 // Environment variables that name the operator's key pair, as in every program
@@ -18,13 +17,13 @@ const (
 	EnvToken     = "TENCENTCLOUD_TOKEN"      //nolint:gosec // The name of a variable, not a secret.
 )
 
-// ErrNoCredentials is what a CredentialSource returns where it has nothing to
-// sign with.
+// ErrNoCredentials is wrapped by the error of a CredentialSource that has
+// nothing to sign with.
 var ErrNoCredentials = errors.New("no Tencent Cloud credentials")
 
-// Credential is a key pair, with a token where it is temporary. It is a value
-// and never changes: a rotated key is another Credential. However it is
-// printed or encoded, it shows nothing of the secret.
+// Credential is a key pair, with a token if it is temporary. It is a value and
+// never changes: a rotated key is another Credential. No way of printing or
+// encoding it shows the secret.
 type Credential struct {
 	secretID, secretKey, token string
 }
@@ -39,15 +38,6 @@ func NewCredential(secretID, secretKey, token string) Credential {
 	}
 }
 
-// Account identifies whom the API's quota counts for: a fingerprint of the
-// SecretId, fit for map keys and log lines. A sub-account with two keys counts
-// as two here, which errs only until the API throttles one of them.
-func (c Credential) Account() string {
-	sum := sha256.Sum256([]byte(c.secretID))
-	// The same string for all who keep it, such as each of many tasks.
-	return unique.Make(hex.EncodeToString(sum[:6])).Value()
-}
-
 // fingerprint identifies the whole credential, so that a cached client never
 // outlives the key it signs with.
 func (c Credential) fingerprint() string {
@@ -55,7 +45,7 @@ func (c Credential) fingerprint() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// redact takes the secrets out of a text that somebody else wrote.
+// redact removes the secrets from a text that came from outside.
 func (c Credential) redact(text string) string {
 	for _, secret := range []string{c.secretKey, c.token, c.secretID} {
 		if secret != "" {
@@ -65,23 +55,29 @@ func (c Credential) redact(text string) string {
 	return text
 }
 
+// placeholder is all that a printed or encoded Credential shows.
+const placeholder = "[Tencent Cloud credential]"
+
 // Format implements fmt.Formatter, so that no verb prints a secret.
 func (c Credential) Format(state fmt.State, _ rune) {
-	_, _ = fmt.Fprint(state, "credential of account "+c.Account())
+	_, _ = fmt.Fprint(state, placeholder)
 }
 
 // MarshalText implements encoding.TextMarshaler, so that no encoder writes a
 // secret.
-func (c Credential) MarshalText() ([]byte, error) {
-	return []byte("credential of account " + c.Account()), nil
-}
+func (c Credential) MarshalText() ([]byte, error) { return []byte(placeholder), nil }
 
-// CredentialSource yields the credential to sign the next call with. It is
-// asked before every call, so that a rotated key is used at once.
+// CredentialSource yields the credential that signs the next call. It is used
+// before every call, so that a rotated key takes effect at once. It must be safe
+// for concurrent use.
 type CredentialSource interface {
-	// Credential returns an error that wraps ErrNoCredentials where there is
-	// nothing to sign with; its text says what to set.
+	// Credential returns an error that wraps ErrNoCredentials if there is nothing
+	// to sign with; its text says what to set and shows no secret.
 	Credential(ctx context.Context) (Credential, error)
+	// Account identifies the account whose quota the calls count against. It
+	// stays the same while keys rotate, is fit for map keys and log lines, and
+	// shows no secret.
+	Account() string
 }
 
 // EnvCredentials reads a key pair from environment variables.
@@ -89,6 +85,10 @@ type EnvCredentials struct {
 	// Getenv looks a variable up; os.Getenv in production.
 	Getenv func(string) string
 }
+
+// Account implements CredentialSource. The environment names one account at a
+// time, also while its keys rotate.
+func (e EnvCredentials) Account() string { return "environment" }
 
 // Credential implements CredentialSource.
 func (e EnvCredentials) Credential(context.Context) (Credential, error) {

@@ -20,7 +20,7 @@ func TestNoWayOfPrintingACredentialShowsIt(t *testing.T) {
 	texts := []string{string(encoded)}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, &c), fmt.Sprintf(verb, []Credential{c}),
-			fmt.Sprintf(verb, Question{Region: "r", TaskID: "t", Credential: c}))
+			fmt.Sprintf(verb, struct{ Credential Credential }{c}))
 	}
 	for _, text := range texts {
 		for _, secret := range []string{"the-id", "the-key", "the-token", "7468652d6b6579"} {
@@ -61,11 +61,19 @@ func TestCredentialsFromTheEnvironment(t *testing.T) {
 }
 
 func TestARotatedKeyIsTheSameAccountAndAnotherClient(t *testing.T) {
-	before, after := NewCredential("i", "k1", ""), NewCredential("i", "k2", "")
-	if before.Account() != after.Account() || before.fingerprint() == after.fingerprint() {
-		t.Error("account and fingerprint do not tell a rotation from another account")
+	key := "k1"
+	environment := EnvCredentials{Getenv: func(string) string { return key }}
+	before, err := environment.Credential(t.Context())
+	if err != nil {
+		t.Fatal(err)
 	}
-	if NewCredential("i", "k", "").Account() == NewCredential("j", "k", "").Account() {
-		t.Error("two accounts are one")
+	account := environment.Account()
+	key = "k2"
+	after, err := environment.Credential(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before.fingerprint() == after.fingerprint() || environment.Account() != account || account == "" {
+		t.Errorf("account %q, then %q", account, environment.Account())
 	}
 }

@@ -1,10 +1,11 @@
-// Package clb is all that clbtask-operator knows of Tencent Cloud: which host
-// answers for a region, how a call is signed and by whom, and what an answer or
-// an error means. It offers one typed call, API.DescribeTaskStatus, on top of
-// the official SDK.
+// Package clb holds all that clbtask-operator knows about Tencent Cloud: which
+// host serves a region, how a call is signed, and what an answer or an error
+// means. It offers one typed call, API.DescribeTaskStatus, on top of the
+// official SDK.
 //
-// It does not decide when to ask (package polling does), it never retries, and
-// it does not know Kubernetes. The facts come from Tencent Cloud's API pages
-// (214/33823 DescribeTaskStatus, 214/33849 common parameters and error codes)
-// and from the source of the SDK.
+// It does not decide when to poll (package polling does) or what a problem means
+// for a task (package lifecycle does). It never retries, and it does not know
+// Kubernetes. The facts come from Tencent Cloud's API pages (214/33823
+// DescribeTaskStatus, 214/33849 common parameters and error codes) and from the
+// source of the SDK.
 package clb

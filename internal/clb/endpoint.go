@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -19,24 +20,35 @@ const DefaultRootDomain = "tencentcloudapi.com"
 // service is the name of the product in host names and signatures.
 const service = "clb"
 
-// Endpoint is where calls for a region go.
+// DefaultFinanceRegions are the finance regions of Tencent Cloud. They are
+// isolated and answer on no other host than their own. Treat it as a constant.
+var DefaultFinanceRegions = []string{"ap-shanghai-fsi", "ap-shenzhen-fsi", "ap-beijing-fsi"}
+
+// Endpoint is where the calls of a region go.
 type Endpoint struct {
 	// Scheme is "https", or "http" for loopback hosts.
 	Scheme string
-	// Host is a host name, with a port where it is not the scheme's own.
+	// Host is a host name, with a port unless it is the scheme's own.
 	Host string
-	// Custom says that the operator's configuration names this host, rather
-	// than Tencent Cloud's naming rule.
+	// Custom says that this host is the choice of the operator's configuration,
+	// not that of Tencent Cloud's naming rule: by an override, by a root domain
+	// other than DefaultRootDomain, or by a list of finance regions that differs
+	// from DefaultFinanceRegions about this region. If such a host does not serve
+	// a region, the configuration is at fault, not the region.
 	Custom bool
 }
 
-// Endpoints is the rule that maps regions to hosts. The zero value speaks to
-// Tencent Cloud's default hosts. Make others with NewEndpoints.
+// Endpoints is the rule that maps regions to hosts. Only the configuration makes
+// hosts: no region that users invent does. The zero value gives Tencent Cloud's
+// default hosts. Make others with NewEndpoints.
 type Endpoints struct {
-	// overrides are those that the configuration names, by region; that of the
-	// empty region takes all others.
-	overrides  map[string]Endpoint
+	// overrides are the endpoints that the configuration names, by region; that
+	// of the empty region takes all others.
+	overrides map[string]Endpoint
+	// rootDomain is empty for DefaultRootDomain.
 	rootDomain string
+	// financeRegions is empty for DefaultFinanceRegions.
+	financeRegions []string
 }
 
 var (
@@ -44,18 +56,39 @@ var (
 	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]{2,20}){1,3}$`)
 )
 
-// NewEndpoints makes the rule from the operator's flags. Each of overrides is a
-// URL that takes the calls of all regions, or REGION=URL for those of one. Plain
-// http is refused unless the host is loopback, because a signed request must not
-// cross a network in the clear. rootDomain, where not empty, replaces
-// DefaultRootDomain.
-func NewEndpoints(rootDomain string, overrides ...string) (Endpoints, error) {
-	if rootDomain != "" && !domainPattern.MatchString(rootDomain) {
+// EndpointOptions are what the operator's flags say about hosts. The zero value
+// gives Tencent Cloud's default hosts.
+type EndpointOptions struct {
+	// RootDomain replaces DefaultRootDomain, unless it is empty.
+	RootDomain string
+	// FinanceRegions replaces DefaultFinanceRegions, unless it is empty. Each of
+	// them has a host of its own.
+	FinanceRegions []string
+	// Overrides are URLs that take the calls of all regions, or REGION=URL for
+	// those of one. Plain http is refused unless the host is loopback, because a
+	// signed request must not cross a network in the clear.
+	Overrides []string
+}
+
+// NewEndpoints makes the rule from the operator's flags. Its error says what to
+// give instead.
+func NewEndpoints(options EndpointOptions) (Endpoints, error) {
+	if domain := options.RootDomain; domain != "" && !domainPattern.MatchString(domain) {
 		return Endpoints{}, fmt.Errorf("--clb-root-domain %q is not a domain name: give one such as %s or intl.%s",
-			rootDomain, DefaultRootDomain, DefaultRootDomain)
+			domain, DefaultRootDomain, DefaultRootDomain)
 	}
-	e := Endpoints{overrides: map[string]Endpoint{}, rootDomain: rootDomain}
-	for _, raw := range overrides {
+	for _, region := range options.FinanceRegions {
+		if !regionPattern.MatchString(region) {
+			return Endpoints{}, fmt.Errorf("--clb-finance-regions: %q is not a region: give a comma-separated list without spaces, such as %s",
+				region, strings.Join(DefaultFinanceRegions, ","))
+		}
+	}
+	e := Endpoints{
+		overrides:      map[string]Endpoint{},
+		rootDomain:     options.RootDomain,
+		financeRegions: slices.Clone(options.FinanceRegions),
+	}
+	for _, raw := range options.Overrides {
 		region := ""
 		// No endpoint has an equals sign of its own: only a path or a query may.
 		if before, after, named := strings.Cut(raw, "="); named && regionPattern.MatchString(before) {
@@ -106,18 +139,24 @@ func loopback(host string) bool {
 	return err == nil && addr.IsLoopback()
 }
 
-// For returns the endpoint that answers for a region. Finance regions
-// ("…-fsi") are isolated and answer on no other host than their own. The
-// caller has checked the region's form: it becomes part of a host name.
+// For returns the endpoint of a region.
 func (e Endpoints) For(region string) Endpoint {
-	root := cmp.Or(e.rootDomain, DefaultRootDomain)
 	for _, key := range []string{region, ""} {
 		if override, ok := e.overrides[key]; ok {
 			return override
 		}
 	}
-	if strings.HasSuffix(region, "-fsi") {
-		return Endpoint{Scheme: "https", Host: service + "." + region + "." + root}
+	root := cmp.Or(e.rootDomain, DefaultRootDomain)
+	finance := slices.Contains(DefaultFinanceRegions, region)
+	custom := root != DefaultRootDomain
+	if len(e.financeRegions) > 0 {
+		configured := slices.Contains(e.financeRegions, region)
+		custom = custom || configured != finance
+		finance = configured
 	}
-	return Endpoint{Scheme: "https", Host: service + "." + root}
+	host := service + "." + root
+	if finance {
+		host = service + "." + region + "." + root
+	}
+	return Endpoint{Scheme: "https", Host: host, Custom: custom}
 }

@@ -1,14 +1,15 @@
 package clb
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
 
 func TestHosts(t *testing.T) {
 	for sentence, test := range map[string]struct {
-		url, root, region string
-		want              Endpoint
+		url, root, finance, region string
+		want                       Endpoint
 	}{
 		"a region answers on the shared host": {
 			region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
@@ -16,12 +17,30 @@ func TestHosts(t *testing.T) {
 		"a finance region answers on its own host only": {
 			region: "ap-shanghai-fsi", want: Endpoint{Scheme: "https", Host: "clb.ap-shanghai-fsi.tencentcloudapi.com"},
 		},
+		"an invented finance region makes no host": {
+			region: "xx-00000-fsi", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
+		},
+		"a region that looks like a finance region of Tencent's makes no host": {
+			region: "ap-shanghai-fsi-fsi", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
+		},
+		"a finance region that the configuration adds has a host": {
+			finance: "ap-nanjing-fsi", region: "ap-nanjing-fsi", want: Endpoint{Scheme: "https", Host: "clb.ap-nanjing-fsi.tencentcloudapi.com", Custom: true},
+		},
+		"a finance region that the configuration leaves in place stays Tencent's": {
+			finance: "ap-nanjing-fsi ap-beijing-fsi", region: "ap-beijing-fsi", want: Endpoint{Scheme: "https", Host: "clb.ap-beijing-fsi.tencentcloudapi.com"},
+		},
+		"a finance region that the configuration leaves out has none": {
+			finance: "ap-nanjing-fsi", region: "ap-shanghai-fsi", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com", Custom: true},
+		},
 		"the root domain replaces the default": {
-			root: "intl.tencentcloudapi.com", region: "na-ashburn", want: Endpoint{Scheme: "https", Host: "clb.intl.tencentcloudapi.com"},
+			root: "intl.tencentcloudapi.com", region: "na-ashburn", want: Endpoint{Scheme: "https", Host: "clb.intl.tencentcloudapi.com", Custom: true},
+		},
+		"the default root domain, spelt out, is the default": {
+			root: "tencentcloudapi.com", region: "na-ashburn", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
 		},
 		"the root domain holds for finance regions, too": {
 			root: "internal.tencentcloudapi.com", region: "ap-shenzhen-fsi",
-			want: Endpoint{Scheme: "https", Host: "clb.ap-shenzhen-fsi.internal.tencentcloudapi.com"},
+			want: Endpoint{Scheme: "https", Host: "clb.ap-shenzhen-fsi.internal.tencentcloudapi.com", Custom: true},
 		},
 		"an endpoint takes all regions": {
 			url: "https://Proxy.example:8443/", region: "ap-shanghai-fsi",
@@ -54,7 +73,9 @@ func TestHosts(t *testing.T) {
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			endpoints, err := NewEndpoints(test.root, strings.Fields(test.url)...)
+			endpoints, err := NewEndpoints(EndpointOptions{
+				RootDomain: test.root, FinanceRegions: strings.Fields(test.finance), Overrides: strings.Fields(test.url),
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +87,7 @@ func TestHosts(t *testing.T) {
 }
 
 func TestBadEndpointsAreRefused(t *testing.T) {
-	for sentence, test := range map[string]struct{ url, root string }{
+	for sentence, test := range map[string]struct{ url, root, finance string }{
 		"plain http to a host that is not loopback":  {url: "http://clb.tencentcloudapi.com"},
 		"plain http to a name that looks like it":    {url: "http://localhost.example.com"},
 		"plain http to a private address":            {url: "http://10.0.0.1"},
@@ -89,15 +110,43 @@ func TestBadEndpointsAreRefused(t *testing.T) {
 		"a root domain with a port":                  {root: "evil.example:1"},
 		"a root domain that ends in a dot":           {root: "tencentcloudapi.com."},
 		"a root domain that would split a host name": {root: "a b.com"},
+		"a finance region in capital letters":        {finance: "AP-Shanghai-FSI"},
+		"a finance region that brings a host":        {finance: "evil.example/"},
+		"one word for a finance region":              {finance: "shanghai"},
+		"a finance region of nothing":                {finance: "ap-shanghai-fsi,"},
+		"a space before a finance region":            {finance: "ap-shanghai-fsi, ap-beijing-fsi"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			_, err := NewEndpoints(test.root, strings.Fields(test.url)...)
+			options := EndpointOptions{RootDomain: test.root, Overrides: strings.Fields(test.url)}
+			if test.finance != "" {
+				options.FinanceRegions = strings.Split(test.finance, ",")
+			}
+			_, err := NewEndpoints(options)
 			if err == nil {
 				t.Fatal("it was accepted")
+			}
+			if test.finance != "" && !shows(err.Error(), "--clb-finance-regions") {
+				t.Errorf("the error does not name the flag: %v", err)
 			}
 			if shows(err.Error(), "hunter2") {
 				t.Errorf("the error shows the password: %v", err)
 			}
 		})
+	}
+}
+
+func TestInventedRegionsMakeNoHosts(t *testing.T) {
+	hosts := map[string]bool{}
+	for _, options := range []EndpointOptions{{}, {RootDomain: "intl.tencentcloudapi.com"}} {
+		endpoints, err := NewEndpoints(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3000 {
+			hosts[endpoints.For(fmt.Sprintf("xx-%05d-fsi", n)).Host] = true
+		}
+	}
+	if len(hosts) != 2 {
+		t.Errorf("%d hosts", len(hosts))
 	}
 }

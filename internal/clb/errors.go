@@ -5,70 +5,47 @@ import (
 	"time"
 )
 
-// Class is what an error asks of whoever polls.
-type Class int
-
-// The classes, from "nobody's fault" to "never again".
-const (
-	// Soon: try again after some seconds; nothing has to change.
-	Soon Class = iota
-	// Throttle: the quota is used up. It is the bucket's matter, never the task's.
-	Throttle
-	// Configuration: somebody has to change credentials, permissions, an endpoint
-	// or a clock before it can work.
-	Configuration
-	// Permanent: asking again the same way is in vain.
-	Permanent
-)
-
-// String returns the class in one word.
-func (c Class) String() string {
-	switch c {
-	case Soon:
-		return "soon"
-	case Throttle:
-		return "throttle"
-	case Configuration:
-		return "configuration"
-	case Permanent:
-		return "permanent"
-	default:
-		return fmt.Sprintf("Class(%d)", int(c))
-	}
-}
-
 // Problem names what is wrong, in one CamelCase word that is also the reason on
-// the conditions of a task.
+// the conditions of a task. What a problem is about, and whether it needs
+// intervention, is said by internal/lifecycle.
 type Problem string
 
-// The problems. A throttled call is ProblemThrottled; it is shown only where
-// throttling lasts.
+// The problems.
 const (
-	ProblemThrottled           Problem = "Throttled"
-	ProblemAPIUnavailable      Problem = "APIUnavailable"
-	ProblemAPIUnreachable      Problem = "APIUnreachable"
-	ProblemUnexpectedAnswer    Problem = "UnexpectedAnswer"
-	ProblemCredentialsMissing  Problem = "CredentialsMissing"
+	// ProblemThrottled: the quota is used up. It says nothing about the task.
+	ProblemThrottled Problem = "Throttled"
+	// ProblemAPIUnavailable: the API answered that it cannot serve the call now.
+	ProblemAPIUnavailable Problem = "APIUnavailable"
+	// ProblemAPIUnreachable: no usable response came from the host.
+	ProblemAPIUnreachable Problem = "APIUnreachable"
+	// ProblemCertificateUntrusted: the certificate of the host is not trusted.
+	ProblemCertificateUntrusted Problem = "CertificateUntrusted"
+	// ProblemUnexpectedAnswer: a response came that DescribeTaskStatus does not document.
+	ProblemUnexpectedAnswer Problem = "UnexpectedAnswer"
+	// ProblemCredentialsMissing: there is nothing to sign with. No call was made.
+	ProblemCredentialsMissing Problem = "CredentialsMissing"
+	// ProblemCredentialsRejected: the API does not accept the credential.
 	ProblemCredentialsRejected Problem = "CredentialsRejected"
-	ProblemClockSkew           Problem = "ClockSkew"
-	ProblemAccessDenied        Problem = "AccessDenied"
-	ProblemEndpointRefused     Problem = "EndpointRefused"
-	ProblemTaskNotFound        Problem = "TaskNotFound"
-	ProblemInvalidRegion       Problem = "InvalidRegion"
-	ProblemInvalidRequest      Problem = "InvalidRequest"
-	ProblemQueryRefused        Problem = "QueryRefused"
+	// ProblemClockSkew: the clock of this machine or of the API is wrong.
+	ProblemClockSkew Problem = "ClockSkew"
+	// ProblemAccessDenied: the credential is accepted, but not for this call.
+	ProblemAccessDenied Problem = "AccessDenied"
+	// ProblemEndpointRefused: the configured host does not serve this call.
+	ProblemEndpointRefused Problem = "EndpointRefused"
+	// ProblemTaskNotFound: the API does not know the task.
+	ProblemTaskNotFound Problem = "TaskNotFound"
+	// ProblemLoadBalancerNotFound: the load balancer of the task does not exist.
+	ProblemLoadBalancerNotFound Problem = "LoadBalancerNotFound"
+	// ProblemInvalidRegion: Tencent Cloud's own host does not serve the region.
+	ProblemInvalidRegion Problem = "InvalidRegion"
+	// ProblemInvalidRequest: the API refuses the form of the task ID or region.
+	ProblemInvalidRequest Problem = "InvalidRequest"
+	// ProblemQueryRefused: the API answered FailedOperation and nothing more exact.
+	// The call failed; the task need not have.
+	ProblemQueryRefused Problem = "QueryRefused"
 )
 
-// Problems lists every Problem, for tests and documentation.
-func Problems() []Problem {
-	return []Problem{
-		ProblemThrottled, ProblemAPIUnavailable, ProblemAPIUnreachable, ProblemUnexpectedAnswer,
-		ProblemCredentialsMissing, ProblemCredentialsRejected, ProblemClockSkew, ProblemAccessDenied,
-		ProblemEndpointRefused, ProblemTaskNotFound, ProblemInvalidRegion, ProblemInvalidRequest, ProblemQueryRefused,
-	}
-}
-
-// Scope is how far a throttled answer reaches.
+// Scope is how far throttling reaches.
 type Scope int
 
 // The scopes, by the sub-code of RequestLimitExceeded (API page 1278/109059).
@@ -81,64 +58,41 @@ const (
 	ScopeProcess
 )
 
-// Patience is what has to happen before an error is taken at its word, where
-// one answer alone proves nothing.
-type Patience int
-
-// The kinds of patience.
-const (
-	// None: the class holds at once.
-	None Patience = iota
-	// NotFoundGrace: an ID may not be visible yet, so the error is Soon until the
-	// object is older than the operator's grace, then Permanent.
-	NotFoundGrace
-	// OnceMore: the first one in a row is Soon, since a fresh signature may do.
-	OnceMore
-	// TenInARow: Soon, and Permanent (ProblemQueryRefused) only after ten in a row
-	// over at least ten minutes.
-	TenInARow
-)
-
-// Error is a call that gave no answer about the task. It says nothing of how the
-// task itself goes: a failed call is never a failed task.
+// Error is a poll that brought no answer about the task. It says nothing about
+// how the task itself goes: a failed poll is never a failed task.
 type Error struct {
-	Class    Class
-	Problem  Problem
-	Patience Patience
-	// Scope is how far it reaches, for class Throttle.
+	Problem Problem
+	// Scope is how far it reaches, for ProblemThrottled.
 	Scope Scope
-	// Code is the API's or the SDK's code, such as "AuthFailure.SignatureExpire".
+	// Code is the API's or the SDK's code, such as "AuthFailure.SignatureExpire",
+	// of at most 100 bytes.
 	Code string
-	// Message is the API's own text, without secrets. It may differ from call to
-	// call, so it fits a log line, not a condition.
+	// Message is the API's own text, without secrets and of at most 16 KiB. It
+	// may differ from poll to poll, so it fits a log line, not a condition.
 	Message string
-	// RequestID is the ID of this very call, where the API answered at all.
+	// RequestID is the ID of this very call, empty if the API did not answer.
 	RequestID string
 	// Skew is how far this machine's clock is ahead of the API's (negative:
-	// behind), for ProblemClockSkew; zero where the answer bore no date.
+	// behind), for ProblemClockSkew. It is zero if the response had no date.
 	Skew time.Duration
+	// RetryAfter is how long to wait before the next call, as the server says, for
+	// ProblemThrottled: from 0 (it does not say) to one minute.
+	RetryAfter time.Duration
 
 	cause error
 }
 
 // Error returns one line without secrets.
 func (e *Error) Error() string {
-	text := fmt.Sprintf("DescribeTaskStatus: %s (%s", e.Problem, e.Class)
+	text := "DescribeTaskStatus: " + string(e.Problem)
 	if e.Code != "" {
-		text += ", code " + e.Code
+		text += fmt.Sprintf(" (code %s)", e.Code)
 	}
-	text += ")"
 	if e.Message != "" {
 		text += ": " + e.Message
 	}
 	return text
 }
 
-// Unwrap returns the error of the transport, where there is one.
+// Unwrap returns the error of the transport or of the CredentialSource, or nil.
 func (e *Error) Unwrap() error { return e.cause }
-
-// Missing turns the error of a CredentialSource into an Error, so that a task
-// without credentials is one more configuration problem.
-func Missing(err error) *Error {
-	return &Error{Class: Configuration, Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing", Message: err.Error(), cause: err}
-}

@@ -91,7 +91,7 @@ func (v *verdict) write(w http.ResponseWriter, r *http.Request) {
 	case Reset:
 		reset(w)
 	case HTTPStatus:
-		writePage(w, v.fault.StatusCode, v.fault.Location)
+		writePage(w, v.fault)
 	case ShortBody:
 		half := v.body[:len(v.body)/2]
 		length := len(half)
@@ -118,13 +118,15 @@ func writeBody(w http.ResponseWriter, contentType string, length int, body []byt
 }
 
 // writePage answers as a proxy in front of the gateway does.
-func writePage(w http.ResponseWriter, status int, location string) {
-	if location != "" {
-		w.Header().Set("Location", location)
+func writePage(w http.ResponseWriter, f *Fault) {
+	for name, value := range map[string]string{"Location": f.Location, "Retry-After": f.RetryAfter} {
+		if value != "" {
+			w.Header().Set(name, value)
+		}
 	}
 	w.Header().Set("Content-Type", "text/html")
-	w.WriteHeader(status)
-	title := fmt.Sprintf("%d %s", status, http.StatusText(status))
+	w.WriteHeader(f.StatusCode)
+	title := fmt.Sprintf("%d %s", f.StatusCode, http.StatusText(f.StatusCode))
 	_, _ = fmt.Fprintf(w, "<html>\r\n<head><title>%[1]s</title></head>\r\n<body>\r\n<center><h1>%[1]s</h1></center>\r\n</body>\r\n</html>\r\n", title)
 }
 

@@ -19,7 +19,8 @@ const (
 	// Reset drops the connection without an answer: a TCP RST where the
 	// connection is a TCP one.
 	Reset Kind = "Reset"
-	// HTTPStatus answers with StatusCode, an HTML body and, if set, Location.
+	// HTTPStatus answers with StatusCode, an HTML body and, if set, Location and
+	// Retry-After.
 	HTTPStatus Kind = "HTTPStatus"
 	// BrokenBody answers with something that begins like a success but is no
 	// JSON.
@@ -78,9 +79,10 @@ type Fault struct {
 	// Delay and Jitter are parameters of Latency.
 	Delay  time.Duration
 	Jitter time.Duration
-	// StatusCode and Location are parameters of HTTPStatus.
+	// StatusCode, Location and RetryAfter are parameters of HTTPStatus.
 	StatusCode int
 	Location   string
+	RetryAfter string
 	// Code and Message are parameters of ErrorCode.
 	Code    string
 	Message string

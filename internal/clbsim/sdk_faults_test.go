@@ -125,7 +125,8 @@ func TestFaultsOnTheWire(t *testing.T) {
 			header: map[string]string{"Location": "https://example.com/", "Content-Type": "text/html"},
 		},
 		"too many requests": {
-			fault: clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 429}, status: 429,
+			fault: clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 429, RetryAfter: "5"}, status: 429,
+			header: map[string]string{"Retry-After": "5", "Location": ""},
 			check: func(t *testing.T, body []byte) {
 				t.Helper()
 				if !bytes.Contains(body, []byte("<h1>429 Too Many Requests</h1>")) {

@@ -1,110 +1,171 @@
 package polling
 
-import (
-	"container/heap"
-	"time"
-)
+import "time"
 
 const (
-	// spreadAfter is how long the quota has to be short until turns are spread
+	// pacingAfter is how long a bucket has to be congested until turns are paced
 	// evenly over the second; up to then ever more.
-	spreadAfter = 10 * time.Second
-	// spreadShare is how much of an even share of the second lies at least
-	// between two turns then. Less than one, so that the slots stay what limits.
-	spreadShare = 0.9
-	// shortFor is how long after a task last had to wait for a slot the quota still
-	// counts as short: more than the time in which each slot is used once.
-	shortFor = 2 * Window
+	pacingAfter = 10 * time.Second
+	// pacingShare is how much of an even share of the second lies at least between
+	// two turns then. Less than one, so that the slots stay what limits.
+	pacingShare = 0.9
+	// congestedFor is how long after a task last had to wait for a slot a bucket
+	// still counts as congested: more than the time in which each slot is used once.
+	congestedFor = 2 * Window
 	// keepIdle is how long what was learned of a bucket without tasks is kept.
 	keepIdle = time.Hour
+	// maxSteps bounds how many tasks one dispatch looks at without granting a turn.
+	// It goes on at once, but lets other buckets in between.
+	maxSteps = 1000
 )
 
 // bucket is one quota: its slots, and the tasks that wait for them.
 type bucket[K comparable] struct {
-	name  Bucket
-	limit limit
-	rates *hazard
-	worth order
-	out   int // Slots held by turns.
-	// cooling holds when each slot of a returned turn is free again, in order:
+	position // Among the buckets that maxOut holds back.
+	name     Bucket
+	limit    limit
+	rates    *hazard
+	worth    order
+	out      int // Slots held by turns.
+	// coolingDown holds when each slot of a returned turn is free again, in order:
 	// turns are returned in the order of time.
-	cooling []time.Duration
+	coolingDown []time.Duration
 
-	tasks   int        // Entries that refer to this bucket, queued or not.
-	waiting dueHeap[K] // Those that are not yet due.
-	tenants tenants[K] // Those that are, by tenant.
+	tasks   int             // Entries that refer to this bucket, queued or not.
+	waiting heap[*entry[K]] // Those that are not yet due, by when they are.
+	tenants tenants[K]      // Those that are, by tenant.
+	gates   heap[*gate[K]]  // Those that are to send back a task, by when.
+	regions map[string]*gate[K]
+	// suspects are the gates that an answer from anywhere in the bucket opens.
+	suspects map[*gate[K]]struct{}
+	answered time.Duration // When the last answer came.
 
-	paced  time.Duration // When the last turn was to be granted, by the pace.
-	short  time.Duration // Since when tasks have to wait for slots, or never.
-	lacked time.Duration // When one last had to.
-	idle   time.Duration // Since when there is no task.
-	timer  *time.Timer
-	alarm  time.Duration // What the timer was last set for.
+	paced     time.Duration // When the last turn was to be granted, by the pace.
+	congested time.Duration // Since when tasks have to wait for slots, or never.
+	lacked    time.Duration // When one last had to.
+	idle      time.Duration // Since when there is no task.
+	timer     *time.Timer
+	alarm     time.Duration // What the timer was last set for.
 }
 
 func newBucket[K comparable](name Bucket, slots int, worth order, now time.Duration) *bucket[K] {
 	return &bucket[K]{
-		name:    name,
-		limit:   newLimit(slots),
-		rates:   newHazard(now),
-		worth:   worth,
-		tenants: tenants[K]{byName: map[string]*tenant[K]{}},
-		paced:   never,
-		short:   never,
-		lacked:  never,
-		alarm:   ever,
-		idle:    now,
+		name:      name,
+		limit:     newLimit(slots),
+		rates:     newHazard(now),
+		worth:     worth,
+		tenants:   tenants[K]{byName: map[string]*tenant[K]{}},
+		regions:   map[string]*gate[K]{},
+		suspects:  map[*gate[K]]struct{}{},
+		answered:  never,
+		paced:     never,
+		congested: never,
+		lacked:    never,
+		alarm:     ever,
+		idle:      now,
 	}
 }
 
-func (b *bucket[K]) free() int { return b.limit.slots - b.out - len(b.cooling) }
+func (b *bucket[K]) free() int { return b.limit.slots - b.out - len(b.coolingDown) }
 
-// anyDue reports whether a task is due.
+// anyDue reports whether a task is due and not parked.
 func (b *bucket[K]) anyDue() bool { return len(b.tenants.active) > 0 }
 
-// cool takes back the slots whose Window has passed. Later than, not at: a
-// window of the server that includes both its ends holds no more than R either.
-func (b *bucket[K]) cool(now time.Duration) {
-	n := 0
-	for n < len(b.cooling) && now > b.cooling[n] {
-		n++
+// nextDue returns when the next task is due.
+func (b *bucket[K]) nextDue() time.Duration {
+	if b.anyDue() {
+		return never
 	}
-	b.cooling = b.cooling[:copy(b.cooling, b.cooling[n:])]
+	return min(b.waiting.next(), b.gates.next())
 }
 
-// place puts a task where its due time says.
+// gateOf returns the gate of a region, new if it has no task.
+func (b *bucket[K]) gateOf(region string) *gate[K] {
+	g, ok := b.regions[region]
+	if !ok {
+		g = &gate[K]{bucket: b, region: region, share: 1, answered: never, last: never, failed: never}
+		b.regions[region] = g
+	}
+	return g
+}
+
+// reclaim takes back the slots whose Window has passed. Later than, not at: a
+// window of the server that includes both its ends holds no more than R either.
+func (b *bucket[K]) reclaim(now time.Duration) {
+	n := 0
+	for n < len(b.coolingDown) && now > b.coolingDown[n] {
+		n++
+	}
+	b.coolingDown = b.coolingDown[:copy(b.coolingDown, b.coolingDown[n:])]
+}
+
+// place queues a task that is in no heap by when it is due.
 func (b *bucket[K]) place(e *entry[K], now time.Duration) {
-	b.displace(e)
 	if e.due > now {
-		heap.Push(&b.waiting, e)
+		e.state = waiting
+		b.waiting.put(e, e.due)
 		return
 	}
+	e.state = due
 	e.tenant.lines.put(e, now)
 	b.tenants.fit(e.tenant)
 }
 
-// displace takes a task out of wherever it waits.
+// displace takes a task out of the heap that it is in.
 func (b *bucket[K]) displace(e *entry[K]) {
-	b.waiting.take(e)
-	e.tenant.lines.take(e)
-	b.tenants.fit(e.tenant)
+	switch e.state {
+	case waiting:
+		b.waiting.take(e)
+	case due:
+		e.tenant.lines.take(e)
+		b.tenants.fit(e.tenant)
+	case parked:
+		e.gate.parked.take(e)
+	case out, finished, gone:
+	}
+	if e.gate.back == e {
+		e.gate.back = nil
+	}
+	e.gate.fit()
 }
 
 // promote moves the tasks that have become due to the lines of their tenants.
 func (b *bucket[K]) promote(now time.Duration) {
-	for len(b.waiting) > 0 && b.waiting[0].due <= now {
-		e := heap.Pop(&b.waiting).(*entry[K])
-		e.tenant.lines.put(e, now)
-		b.tenants.fit(e.tenant)
+	for b.waiting.next() <= now {
+		b.place(b.waiting.pop(), now)
+	}
+	for step := 0; step < maxSteps && b.gates.next() <= now; step++ {
+		b.gates[0].item.sendBack(now)
 	}
 }
 
-// next takes out the task to be asked now; one must be due.
+// next takes out the task to be polled now and lets its tenant pay, and parks
+// those whose gates are closed. It returns nil if no task is left, or too many
+// were parked.
 func (b *bucket[K]) next(now time.Duration) *entry[K] {
-	t := b.tenants.serve()
-	e := t.lines.next(now, b.rates, b.worth)
-	b.tenants.fit(t)
-	return e
+	for step := 0; step < maxSteps && b.anyDue(); step++ {
+		t := b.tenants.active[0].item
+		e := t.lines.next(now, b.rates, b.worth)
+		if e.gate.opens() <= now {
+			b.tenants.charge(t)
+			return e
+		}
+		b.tenants.fit(t)
+		e.gate.park(e)
+	}
+	return nil
+}
+
+// answer notes that the account was answered: the gates that its failures closed
+// open.
+func (b *bucket[K]) answer(now time.Duration) {
+	b.answered = now
+	for g := range b.suspects {
+		if g.account && !g.healthy() {
+			g.open()
+		}
+	}
+	clear(b.suspects)
 }
 
 // opens returns the time before which no turn is granted although a slot is free.
@@ -112,49 +173,47 @@ func (b *bucket[K]) opens(now time.Duration) time.Duration {
 	return max(b.limit.resumes, b.paced+b.gap(now))
 }
 
-// gap returns how far turns are drawn apart.
+// gap returns how far apart turns are paced.
 func (b *bucket[K]) gap(now time.Duration) time.Duration {
-	if b.short == never {
+	if b.congested == never {
 		return 0
 	}
-	ramp := min(float64(now-b.short)/float64(spreadAfter), 1)
-	return time.Duration(ramp * spreadShare * float64(Window) / float64(b.limit.slots))
+	ramp := min(float64(now-b.congested)/float64(pacingAfter), 1)
+	return time.Duration(ramp * pacingShare * float64(Window) / float64(b.limit.slots))
 }
 
-// pace notes that a turn is granted now. Where the timer for it was late, as
-// timers are, the next turn may come earlier by that: else a busy machine would
-// cost the bucket turns.
+// pace notes that a turn is granted now. If the timer for it was late, as timers
+// are, the next turn may come earlier by that: else a busy machine would cost the
+// bucket turns.
 func (b *bucket[K]) pace(now time.Duration) {
 	gap := b.gap(now)
 	b.paced = max(b.paced+gap, min(b.alarm, now), now-gap)
 }
 
-// note keeps account of whether the quota is short: from when a due task finds no
-// slot until none has had to wait for one for a while.
-func (b *bucket[K]) note(now time.Duration) {
+// trackCongestion keeps account of whether the bucket is congested: from when a
+// due task finds no slot until none has had to wait for one for a while.
+func (b *bucket[K]) trackCongestion(now time.Duration) {
 	switch {
 	case b.anyDue() && b.free() <= 0:
 		b.lacked = now
-		if b.short == never {
-			b.short = now
+		if b.congested == never {
+			b.congested = now
 		}
-	case b.short != never && now-b.lacked > shortFor:
-		b.short = never
+	case b.congested != never && now-b.lacked > congestedFor:
+		b.congested = never
 	}
 }
 
-// wake returns the next moment at which a turn could be granted, or ever where
-// none is before the next Ask or Return.
+// wake returns the next moment at which a turn could be granted, or ever if there
+// is none before the next Track or Return.
 func (b *bucket[K]) wake(now time.Duration) time.Duration {
-	switch {
-	case b.anyDue() && b.free() > 0:
-		return b.opens(now)
-	case !b.anyDue() && len(b.waiting) == 0:
+	switch next := b.nextDue(); {
+	case next == ever || b.position > 0:
 		return ever
 	case b.free() > 0:
-		return b.waiting[0].due
-	case len(b.cooling) > 0:
-		return b.cooling[0] + 1
+		return max(next, b.opens(now))
+	case len(b.coolingDown) > 0:
+		return b.coolingDown[0] + 1
 	default:
 		return ever
 	}

@@ -4,14 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -61,15 +58,13 @@ var virtualLoads = []virtual{
 func (v virtual) String() string {
 	switch {
 	case v.stuck > 0:
-		return fmt.Sprintf("%d stuck for ever, %g/s", v.stuck, v.rate)
+		return fmt.Sprintf("%d stuck permanently, %g/s", v.stuck, v.rate)
 	case v.rate > 0:
 		return fmt.Sprintf("arrivals %g/s", v.rate)
 	default:
 		return fmt.Sprintf("%d at once", v.tasks)
 	}
 }
-
-type virtualTask struct{ born, end, found time.Time }
 
 // outcomes is what came of a load.
 type outcomes struct {
@@ -79,74 +74,27 @@ type outcomes struct {
 
 // follow plays a load with 20 slots and a round trip of 20 ms.
 func (v virtual) follow(t *testing.T, worth order, oracle bool, seed uint64) (o outcomes) {
-	synctest.Test(t, func(*testing.T) {
-		rng := rand.New(rand.NewPCG(seed, 2))
-		tasks := make([]virtualTask, v.stuck+v.tasks)
-		var mu sync.Mutex
-		var s *Scheduler[int]
-		left, done := v.tasks, make(chan struct{})
-		ask := func(k int) {
-			task := Task[int]{Key: k, Bucket: home, Born: tasks[k].born}
-			if oracle {
-				task.NotBefore = tasks[k].end
-			}
-			s.Ask(task)
-		}
-		s, _ = New(MaxSlots, func(k int, turn *Turn[int]) {
-			pass(10 * time.Millisecond)
-			finished := k >= v.stuck && !time.Now().Before(tasks[k].end)
-			pass(10 * time.Millisecond)
-			if !finished {
-				turn.Return(InProgress)
-			} else {
-				turn.Return(Finished)
-				s.Forget(k)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			if k >= v.stuck {
-				o.calls += 1 / float64(v.tasks)
-			}
-			if !finished {
-				ask(k)
-				return
-			}
-			tasks[k].found = time.Now()
-			left--
-			if left == 0 {
-				close(done)
-			}
-		})
-		s.worth = worth
-		s.Start()
-		pass(Window)
+	inCloud(t, seed, func(c *cloud) {
+		c.s.worth = worth
 		for k := range v.stuck {
-			tasks[k].born, tasks[k].end = time.Now(), time.Now().Add(1e6*time.Second)
-			ask(k)
+			c.track(Task[int]{Key: k}, long)
 		}
 		if v.stuck > 0 {
 			pass(3 * time.Minute)
 		}
-		for k := v.stuck; k < len(tasks); k++ {
+		if !oracle {
+			c.arrive(v.stuck, v.tasks, v.rate, "")
+		}
+		for k := v.stuck; oracle && k < v.stuck+v.tasks; k++ { // It tracks each when it ends.
 			if v.rate > 0 {
-				pass(time.Duration(rng.ExpFloat64() / v.rate * float64(time.Second)))
+				pass(time.Duration(c.rng.ExpFloat64() / v.rate * float64(time.Second)))
 			}
-			mu.Lock()
-			tasks[k].born = time.Now()
-			tasks[k].end = tasks[k].born.Add(min(lognormal(rng), time.Minute))
-			ask(k)
-			mu.Unlock()
+			lasts := min(lognormal(c.rng), time.Minute)
+			j := c.add(Task[int]{Key: k}, lasts)
+			time.AfterFunc(lasts, func() { c.s.Track(j.Task) })
 		}
-		<-done
-		s.Stop()
-		pass(time.Second)
-		var late []float64
-		for _, task := range tasks[v.stuck:] {
-			late = append(late, task.found.Sub(task.end).Seconds())
-			o.mean += late[len(late)-1] / float64(v.tasks)
-		}
-		slices.Sort(late)
-		o.p99 = late[len(late)*99/100]
+		c.decided()
+		o, _ = c.late("")
 	})
 	return o
 }

@@ -31,23 +31,19 @@ func manyTasks(t *testing.T) string {
 			ends[k], bound = begun.Add(lasts), max(bound, lasts)
 		}
 		var s *Scheduler[int]
-		ask := func(k int) {
-			s.Ask(Task[int]{Key: k, Bucket: Bucket{Host: strconv.Itoa(k % buckets)}, Tenant: strconv.Itoa(k % 7), Born: begun})
-		}
 		s, _ = New(MaxSlots, func(k int, turn *Turn[int]) {
 			pass(10 * time.Millisecond)
-			at.arrive(turn.bucket.name)
+			at.arrive(turn.entry.gate.bucket.name)
 			finished := !time.Now().Before(ends[k])
 			pass(10 * time.Millisecond)
 			mu.Lock()
 			defer mu.Unlock()
 			calls++
 			if !finished {
-				turn.Return(InProgress)
-				ask(k)
+				turn.Return(InProgress, 0)
 				return
 			}
-			turn.Return(Finished)
+			turn.Return(Finished, 0)
 			s.Forget(k)
 			left--
 			if left == 0 {
@@ -58,7 +54,7 @@ func manyTasks(t *testing.T) string {
 		s.Start()
 		pass(Window)
 		for k := range ends {
-			ask(k)
+			s.Track(Task[int]{Key: k, Bucket: Bucket{Host: strconv.Itoa(k % buckets)}, Tenant: strconv.Itoa(k % 7)})
 		}
 		<-done
 		s.Stop()
@@ -74,15 +70,15 @@ func manyTasks(t *testing.T) string {
 
 // crowded is a scheduler with n tasks of one bucket and ten tenants, aged from
 // seconds to hours.
-func crowded[K comparable](n int, key func(int) K, notBefore time.Time) *Scheduler[K] {
+func crowded[K comparable](n int, key func(int) K) *Scheduler[K] {
 	s, err := New(MaxSlots, func(K, *Turn[K]) {})
 	if err != nil {
 		panic(err)
 	}
 	for i := range n {
-		s.Ask(Task[K]{
+		s.Track(Task[K]{
 			Key: key(i), Bucket: home, Tenant: strconv.Itoa(i % 10),
-			Born: time.Now().Add(-time.Duration(1+i%10_000) * time.Second), NotBefore: notBefore, Resumed: i%10 > 0,
+			Age: time.Duration(1+i%10_000) * time.Second, Polled: i%10 > 0,
 		})
 	}
 	return s
@@ -99,7 +95,7 @@ func BenchmarkDecision(b *testing.B) {
 				names[i] = name{strconv.Itoa(i % 10), strconv.Itoa(i)}
 			}
 			before := heapBytes()
-			s := crowded(n, func(i int) *name { return &names[i] }, time.Time{})
+			s := crowded(n, func(i int) *name { return &names[i] })
 			size := heapBytes() - before
 			bucket := s.buckets[home]
 			now := s.now()
@@ -108,14 +104,13 @@ func BenchmarkDecision(b *testing.B) {
 				now += 50 * time.Millisecond
 				bucket.promote(now)
 				if !bucket.anyDue() {
-					now = bucket.waiting[0].due
+					now = bucket.nextDue()
 					bucket.promote(now)
 				}
 				e := bucket.next(now)
-				bucket.rates.learn(now, e.since()-e.born, now-e.born, false)
-				e.asked, e.known = now, now
-				e.due = e.dueTime(now, 0, 0.5)
-				bucket.place(e, now)
+				(&Turn[*name]{entry: e}).learn(now, InProgress)
+				e.gate.clean(now)
+				e.requeue(InProgress, now, 0.5)
 			}
 			b.ReportMetric(float64(size)/float64(n), "bytes/task")
 			runtime.KeepAlive(s)
@@ -123,15 +118,43 @@ func BenchmarkDecision(b *testing.B) {
 	}
 }
 
-// BenchmarkBackoff measures what it takes to queue a task anew where all wait for
-// the end of a backoff.
-func BenchmarkBackoff(b *testing.B) {
+// BenchmarkTrack measures what it takes to track a task that is tracked already.
+func BenchmarkTrack(b *testing.B) {
 	for n := 10; n <= 1_000_000; n *= 10 {
 		b.Run(fmt.Sprintf("tasks=%d", n), func(b *testing.B) {
-			s := crowded(n, func(i int) int { return i }, time.Now().Add(time.Hour))
+			s := crowded(n, func(i int) int { return i })
 			b.ResetTimer()
 			for i := range b.N {
-				s.Ask(Task[int]{Key: i % n, Bucket: home, Tenant: strconv.Itoa(i % n % 10), Born: time.Now(), NotBefore: time.Now().Add(time.Hour)})
+				s.Track(Task[int]{Key: i % n, Bucket: home, Tenant: strconv.Itoa(i % n % 10)})
+			}
+		})
+	}
+}
+
+// BenchmarkClosedGate measures what it takes to park a due task and to send it back,
+// while most calls of its region fail.
+func BenchmarkClosedGate(b *testing.B) {
+	for n := 10; n <= 1_000_000; n *= 10 {
+		b.Run(fmt.Sprintf("tasks=%d", n), func(b *testing.B) {
+			s := crowded(n, func(i int) int { return i })
+			bucket := s.buckets[home]
+			g := bucket.gateOf("")
+			g.share, g.out = 0, 1
+			now := s.now()
+			for bucket.anyDue() {
+				bucket.next(now) // It parks all.
+			}
+			b.ResetTimer()
+			for range b.N {
+				now += Window
+				g.out = 0
+				g.fit()
+				bucket.promote(now)
+				e := bucket.next(now)
+				e.tried, e.state = now, out
+				g.grant(now)
+				g.fail(e, now, false, true)
+				e.requeue(EndpointFailed, now, 0.5)
 			}
 		})
 	}

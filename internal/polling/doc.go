@@ -1,10 +1,18 @@
-// Package polling decides who may ask the API next. It keeps the quota of every
+// Package polling decides which task is polled next. It keeps the quota of every
 // bucket, the interval of every task and the order among tasks that are due.
 //
-// A caller asks for a turn with Scheduler.Ask and gets it, in a goroutine of its
-// own, through the function given to New. It makes one call and gives the turn
-// back with Turn.Return. Nothing here waits in the caller's goroutine, and a
-// turn that is held for long costs its bucket one slot and nothing else.
+// A caller tracks a task with Scheduler.Track. The task gets turns until it has
+// finished or is forgotten. Each turn is passed to the function given to New, in a
+// goroutine of its own, which makes one call and gives the turn back with
+// Turn.Return; the scheduler queues the task again by itself. Nothing here waits in
+// the caller's goroutine, and a turn that is held for long costs its bucket one
+// slot and nothing else. The life of an entry:
+//
+//	Track ──► due ──► out ──┬──► waiting ──► due    in progress, refused, no call made
+//	           │            ├──► due                throttled, or failed by chance
+//	           ▼            ├──► parked ──► due     failed while the gate of its region is
+//	         parked ──► due │                       closed, or often though others do not
+//	   (its gate is closed) └──► finished           until Forget
 //
 // # Slots, and why the quota holds
 //
@@ -22,46 +30,77 @@
 // after its grant. So a and b arrive more than a second apart, and the R+1 calls
 // do not fit into a window of one second, however long each was on its way. ∎
 //
-// Where a call is given up, "had arrived" needs the caller's help: closing the
+// If a call is given up, "had arrived" needs the caller's help: closing the
 // connection must drop what has not been sent (package clb does). What is left
 // is a packet that lives in the network for more than a second after that.
 //
 // A process that died without returning its turns may have called up to its
 // last moment, so a scheduler grants nothing in the first second after Start.
 //
-// # Others who use the same quota
+// # Others that use the same quota
 //
 // A throttled answer halves the slots that may be used, at most once for the calls
-// of one burst, and they grow back while answers are clean (limit.go). The
-// proof stands: there are never more than R.
+// of one burst, and they grow back while answers are clean (AIMD, limit.go). The
+// proof stands: there are never more than R. Throttled tasks keep their places.
 //
-// # Who is asked
+// # Which task is polled
 //
-// A task is due when some eleventh of its age has passed since it was last asked
-// (Interval), so that while the quota allows it answers are as fresh as the task
-// is young. A free slot goes at once to a task that is due. Where
-// more tasks are due than there are slots, the namespaces take turns (tenant.go)
-// and within one the task goes first whose question is worth most: that depends
-// on how likely it has finished by now, which is learned from the answers, and on
-// how long that has gone undetected (hazard.go, order.go). Every so often the task
-// that waited longest goes instead, so that none starves whatever was learned.
+// A task is due when some eleventh of its age has passed since it was last
+// answered (Interval), so that while the quota allows it answers are as fresh as the
+// task is young. A free slot goes at once to a task that is due. If more tasks
+// are due than there are slots, the tenants take turns (tenant.go), and within one
+// the task goes first whose poll is worth most: that depends on how likely it has
+// finished by now, which is learned from the answers, and on how long that has
+// gone undetected (hazard.go, order.go). Every so often the task that waited
+// longest goes instead, so that none starves even if what was learned is wrong.
 //
-// While the quota is short, turns are drawn apart until they are spread evenly
-// over the second (bucket.go): a newcomer then waits for the next turn only some
+// While a bucket is congested its turns are paced until they are spread evenly over
+// the second (bucket.go): a newcomer then waits for the next turn only some
 // hundredths of a second, not until the second is over. This is the one case in
 // which slots are left free while a task is due: the next turn is then granted
 // less than Window/R after the one before. A turn that came late lets the next come
 // earlier, so that no turn is lost by it, and once no task has had to wait for a
 // slot for two seconds, turns are granted at once again.
 //
-// Decisions are made afresh from the present state at every event; the only
+// # What fails
+//
+// A failed call says nothing about the task, which keeps its place: the backoff
+// lives in the gate of its region (gate.go). A gate knows the share of clean
+// answers among the last calls of the region, and is open as long as that is a
+// quarter. So what fails at random costs a task one more call. Below that the gate
+// closes: it lets through fewer calls, down to one at a time and one a second when
+// all fail, of the tasks that were tried longest ago. Other regions of the bucket
+// notice nothing. With the first clean answers the gate lets more through, and
+// after three it is open.
+//
+// If the account is what fails, the probes of each region slow down to one in 30 s,
+// and the first answer in any region of the bucket opens all gates that the
+// account had closed. Regions that fail while others are answered, two probes
+// in a row, do not wait for the account and open by themselves.
+//
+// A task whose own calls fail in a row although the others of its region are
+// answered, so often that chance does not explain it, backs off by itself, up to
+// 30 s. That ends when the region's gate closes.
+//
+// The turns that are out are bounded over all buckets, too. Of the turns left each
+// bucket gets at most as many again as it holds, so buckets whose calls hang leave
+// some for the others.
+//
+// Decisions are made again from the present state at every event; the only
 // timer of a bucket is for the next moment at which a turn could be granted. So
 // what was waited for under load is not waited for after it.
+//
+// # Time
+//
+// No wall-clock time enters: a task's age is a duration, and counts on the
+// monotonic clock from the first Track on. So a step of the wall clock changes
+// nothing.
 //
 // # What it does not do
 //
 // It does not call anything, knows neither Kubernetes nor Tencent Cloud, keeps
 // nothing across a restart, and has no opinion about answers: callers say by
-// Outcome what an answer means for the bucket, and by Task.NotBefore what it
-// means for the task.
+// Outcome what an answer means. It does not notice by itself that a task is of no
+// interest any more: an entry stays until Forget, and a finished one costs only its
+// memory.
 package polling

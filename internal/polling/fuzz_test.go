@@ -26,6 +26,7 @@ func play(t *testing.T, script []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.maxOut = 4
 	s.Start()
 	defer s.Stop()
 	known, taken := map[string]bool{}, map[*Turn[string]]bool{}
@@ -34,17 +35,18 @@ func play(t *testing.T, script []byte) {
 		switch operation := b / 20; operation {
 		case 0, 1, 2, 3, 4:
 			known[key] = true
-			s.Ask(Task[string]{
-				Key: key, Bucket: Bucket{Host: string(rune('0' + operation%2))}, Tenant: string(rune('A' + operation%3)),
-				Born: time.Now().Add(-time.Duration(b) * time.Second), Resumed: operation == 3,
-				NotBefore: time.Now().Add(time.Duration(operation-2) * time.Second),
+			s.Track(Task[string]{
+				Key: key, Bucket: Bucket{Host: string(rune('0' + operation%2))}, Region: string(rune('x' + b%3)),
+				Tenant: string(rune('A' + operation%3)), Age: time.Duration(b) * time.Second, Polled: operation == 3,
 			})
-		case 5, 6, 7, 8:
+		case 5, 6, 7:
 			select {
 			case g := <-held:
-				g.turn.Return(Outcome(b) % (Unused + 1))
+				g.turn.Return(Outcome(b)%(Unused+1), time.Duration(b%4)*time.Second)
 			default:
 			}
+		case 8:
+			s.Expedite(key)
 		case 9:
 			delete(known, key)
 			s.Forget(key)

@@ -10,8 +10,8 @@ import (
 const (
 	bandCount = 40
 	firstBand = 50 * time.Millisecond
-	// smoothing is how many bands on each side speak for a band, too: where
-	// questions are far apart the answers do not tell one band from the next.
+	// smoothing is how many bands on each side count for a band, too: if polls are
+	// far apart the answers do not tell one band from the next.
 	smoothing = 2
 )
 
@@ -51,8 +51,8 @@ func bandOf(age float64) int {
 // the tasks of that age that have not. It is learned from the answers: finishes
 // over the time watched, on top of a prior that knows no scale.
 //
-// Where people follow requests that ended long ago, first answers make the
-// hazard of the youngest band high, and first questions move to the front.
+// If people follow requests that ended long ago, first answers make the hazard of
+// the youngest band high, and first polls move to the front.
 type hazard struct {
 	finishes, watched [bandCount]float64 // Tasks; seconds.
 	rates             [bandCount]float64 // Finishes per second.
@@ -105,22 +105,21 @@ func (h *hazard) forget(now time.Duration) {
 	h.aged = now
 	for band := range h.watched {
 		kept := min(keep, memory*(bandStarts[band+1]-bandStarts[band])/h.watched[band])
-		h.finishes[band] = faded(h.finishes[band] * kept)
-		h.watched[band] = faded(h.watched[band] * kept)
+		h.finishes[band] = flushTiny(h.finishes[band] * kept)
+		h.watched[band] = flushTiny(h.watched[band] * kept)
 	}
 }
 
-// faded returns what is left of a figure, none where it means nothing any more.
-// Otherwise it would get so small in some days that processors reckon slowly with
-// it, and stay there.
-func faded(x float64) float64 {
+// flushTiny rounds values that decay has made meaningless to zero: subnormal numbers
+// are slow, and a value would reach them in some days.
+func flushTiny(x float64) float64 {
 	if x < 1e-12 {
 		return 0
 	}
 	return x
 }
 
-// estimate works the rates out anew. The prior of an age is 1/(age + 1 s): a task
+// estimate computes the rates again. The prior of an age is 1/(age + 1 s): a task
 // of any age is about as likely as not to finish before it is twice as old.
 func (h *hazard) estimate() {
 	for band := range h.rates {

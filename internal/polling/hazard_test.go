@@ -83,7 +83,7 @@ func TestHazard(t *testing.T) {
 				t.Errorf("the rate went from %v to %v", stuck, got)
 			}
 		},
-		"a question is worth nothing at once and ever more later": func(t *testing.T, h *hazard) {
+		"a poll is worth nothing at once and ever more later": func(t *testing.T, h *hazard) {
 			last := h.worth(time.Minute, time.Minute)
 			if last != 0 {
 				t.Errorf("at once it is worth %v", last)
@@ -110,7 +110,7 @@ func TestHazard(t *testing.T) {
 
 func TestWhatAnAnswerTeaches(t *testing.T) {
 	for sentence, test := range map[string]struct {
-		resumed  bool
+		polled   bool
 		outcomes []Outcome
 		finishes float64
 	}{
@@ -118,17 +118,18 @@ func TestWhatAnAnswerTeaches(t *testing.T) {
 		"one that was in progress before counts once":                          {false, []Outcome{InProgress, InProgress, Finished}, 1},
 		"after a restart the first answer says nothing of when it ended":       {true, []Outcome{Finished}, 0},
 		"but one that was in progress after the restart counts":                {true, []Outcome{InProgress, Finished}, 1},
-		"a call without an answer is none":                                     {false, []Outcome{NoAnswer}, 0},
-		"and the task may have ended at any time before it, so nothing counts": {true, []Outcome{NoAnswer, Finished}, 0},
+		"a refused poll is no answer about the task":                           {false, []Outcome{Refused}, 0},
+		"and the task may have ended at any time before it, so nothing counts": {false, []Outcome{Refused, Finished}, 0},
 		"a throttled call says nothing":                                        {false, []Outcome{Throttled, Finished}, 1},
+		"nor does a failed one":                                                {false, []Outcome{EndpointFailed, AccountFailed, Finished}, 1},
+		"nor one that was given up, or not made":                               {false, []Outcome{Aborted, Unused, Finished}, 1},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, got := start(t, 2)
-				born := time.Now().Add(-time.Second)
+				s.Track(Task[string]{Key: "a", Bucket: home, Age: time.Second, Polled: test.polled})
 				for _, outcome := range test.outcomes {
-					s.Ask(Task[string]{Key: "a", Bucket: home, Born: born, Resumed: test.resumed})
-					got.next(t).turn.Return(outcome)
+					got.next(t).turn.Return(outcome, 0)
 				}
 				var finishes float64
 				for _, n := range s.buckets[home].rates.finishes {
@@ -157,7 +158,7 @@ func FuzzHazardStaysANumber(f *testing.F) {
 			}
 		}
 		if worth := h.worth(time.Duration(from), time.Duration(max(from, to))); math.IsNaN(worth) || math.IsInf(worth, 0) {
-			t.Fatalf("a question is worth %v", worth)
+			t.Fatalf("a poll is worth %v", worth)
 		}
 	})
 }

@@ -3,108 +3,125 @@ package polling
 import (
 	"fmt"
 	"testing"
-	"time"
 )
 
 // faults looks at everything that a scheduler keeps, and returns what does not
-// fit together. With settled, whatever timers were due must have run: then it
+// fit together. With settled, all timers that were due must have run: then it
 // looks as well for a slot that is idle although a task is due.
 func (s *Scheduler[K]) faults(settled bool) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var found []string
 	wrong := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	tasks := map[*bucket[K]]int{}
-	members := map[*tenant[K]]int{}
+	tasks, members := map[any]int{}, map[state]int{}
 	for key, e := range s.entries {
-		tasks[e.bucket]++
-		members[e.tenant]++
-		places := 0
-		if e.index != unqueued {
-			places++
-			if e.bucket.waiting[e.index] != e {
-				wrong("%v is not where its index says", key)
-			}
-		}
-		if e.line != nil {
-			places++
-		}
-		if e.turn != nil && !e.turn.returned {
-			places++
-		}
-		if places > 1 {
-			wrong("%v is in %d places", key, places)
-		}
-		if e.bucket.tenants.byName[e.tenant.name] != e.tenant {
-			wrong("%v has a tenant that its bucket does not know", key)
+		b := e.gate.bucket
+		tasks[b]++
+		tasks[e.gate]++
+		tasks[e.tenant]++
+		members[e.state]++
+		if b.tenants.byName[e.tenant.name] != e.tenant || b.regions[e.gate.region] != e.gate {
+			wrong("%v has a tenant or a region that its bucket does not know", key)
 		}
 	}
+	queued, turns := map[state]int{}, 0
 	for _, b := range s.buckets {
 		if b.tasks != tasks[b] {
 			wrong("the bucket counts %d tasks and has %d", b.tasks, tasks[b])
 		}
-		found = append(found, b.faults(members)...)
+		turns += b.out
+		found = append(found, b.faults(tasks, queued)...)
 		if settled && s.running {
-			found = append(found, b.idling(s.now(), s.opens)...)
+			found = append(found, s.idling(b)...)
 		}
 	}
-	return found
+	for _, state := range []state{waiting, due, parked} {
+		if queued[state] != members[state] {
+			wrong("%d tasks are in state %d, and %d in its heaps", members[state], state, queued[state])
+		}
+	}
+	if turns != s.out || s.out > s.maxOut {
+		wrong("%d turns are out and %d counted, of %d", turns, s.out, s.maxOut)
+	}
+	return append(found, s.held.faults()...)
 }
 
-// faults is the part of one bucket.
-func (b *bucket[K]) faults(members map[*tenant[K]]int) []string {
+// faults is the part of one bucket. It counts the tasks in heaps.
+func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 	var found []string
 	wrong := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
-	if b.out < 0 || b.out+len(b.cooling) > b.limit.most {
-		wrong("%d slots are out and %d cooling, of %d", b.out, len(b.cooling), b.limit.most)
+	look := func(h heap[*entry[K]], in state) {
+		found = append(found, h.faults()...)
+		for _, k := range h {
+			queued[in]++
+			if k.item.state != in {
+				wrong("%v is in state %d and in a heap of state %d", k.item.key, k.item.state, in)
+			}
+		}
+	}
+	if b.out < 0 || b.out+len(b.coolingDown) > b.limit.most {
+		wrong("%d slots are out and %d cooling down, of %d", b.out, len(b.coolingDown), b.limit.most)
 	}
 	if b.limit.slots < 1 || b.limit.slots > b.limit.most {
 		wrong("%d slots may be used, of %d", b.limit.slots, b.limit.most)
 	}
-	for i := 1; i < len(b.waiting); i++ {
-		if b.waiting.Less(i, (i-1)/2) {
-			wrong("the heap is out of order at %d", i)
-		}
-	}
+	look(b.waiting, waiting)
 	for name, t := range b.tenants.byName {
-		if t.tasks != members[t] || t.tasks == 0 {
-			wrong("tenant %q counts %d tasks and has %d", name, t.tasks, members[t])
+		if t.tasks != tasks[t] || t.tasks == 0 {
+			wrong("tenant %q counts %d tasks and has %d", name, t.tasks, tasks[t])
 		}
 		count, used := 0, uint64(0)
-		for place := range t.lines.all {
-			at := &t.lines.all[place]
-			var previous *entry[K]
-			for e := at.first; e != nil; previous, e = e, e.next {
-				count++
-				used |= 1 << place
-				if e.line != at || e.prev != previous || e.tenant != t {
-					wrong("a line of %q is broken", name)
-				}
-			}
-			if at.last != previous {
-				wrong("a line of %q does not end at its last", name)
+		for at, line := range &t.lines.all {
+			if len(line) > 0 {
+				look(line, due)
+				count += len(line)
+				used |= 1 << at
 			}
 		}
-		if count != t.lines.count || used != t.lines.used {
+		if count != t.lines.count || used != t.lines.used || (t.position > 0) != (count > 0) {
 			wrong("tenant %q counts %d due tasks in %b and has %d in %b", name, t.lines.count, t.lines.used, count, used)
 		}
-		if active := t.index != unqueued; active != (count > 0) {
-			wrong("tenant %q with %d due tasks: active is %v", name, count, active)
+	}
+	calls, sending := 0, 0
+	for region, g := range b.regions {
+		look(g.parked, parked)
+		calls += g.out
+		if g.tasks != tasks[g] || g.tasks+g.out == 0 {
+			wrong("region %q counts %d tasks and has %d", region, g.tasks, tasks[g])
+		}
+		if g.back != nil && g.back.state != due {
+			wrong("%v was sent back and is in state %d", g.back.key, g.back.state)
+		}
+		if g.position > 0 {
+			sending++
+		} else if len(g.parked) > 0 && g.back == nil && g.out == 0 {
+			wrong("nothing opens the gate of region %q", region)
+		}
+	}
+	if calls != b.out || sending != len(b.gates) {
+		wrong("%d calls of regions are out, and %d of the bucket; %d gates send back, of %d", calls, b.out, sending, len(b.gates))
+	}
+	return append(found, append(b.gates.faults(), b.tenants.active.faults()...)...)
+}
+
+func (h heap[T]) faults() (found []string) {
+	for i, k := range h {
+		if *k.item.at() != i+1 || k.key < h[max(i-1, 0)/4].key {
+			found = append(found, fmt.Sprintf("a heap of %T is out of order at %d", k.item, i))
 		}
 	}
 	return found
 }
 
 // idling reports a slot that could be used now and is not.
-func (b *bucket[K]) idling(now, opens time.Duration) []string {
-	back := 0
-	for _, at := range b.cooling {
+func (s *Scheduler[K]) idling(b *bucket[K]) []string {
+	now, back := s.now(), 0
+	for _, at := range b.coolingDown {
 		if now > at {
 			back++
 		}
 	}
-	due := b.anyDue() || len(b.waiting) > 0 && b.waiting[0].due < now
-	if due && b.free()+back > 0 && now > max(opens, b.opens(now)) {
+	if b.nextDue() < now && b.free()+back > 0 && now > max(s.opens, b.opens(now)) && b.out < s.maxOut-s.out {
 		return []string{fmt.Sprintf("%d slots are idle while a task is due", b.free()+back)}
 	}
 	return nil

@@ -26,8 +26,8 @@ type limit struct {
 	probe   time.Duration // How long to wait before the next try above known,
 	step    int           // and how many slots that adds.
 
-	pause   time.Duration // The last rest, where it was throttled at one slot.
-	resumes time.Duration // When that ends.
+	pause   time.Duration // The last rest after it was throttled at one slot.
+	resumes time.Duration // Before that no turn is granted.
 }
 
 func newLimit(most int) limit {
@@ -36,14 +36,15 @@ func newLimit(most int) limit {
 
 // throttled notes that a call granted at some time was refused for the quota,
 // while so many slots were in use. The calls of one burst are one sign: those
-// granted before the last cut say nothing new.
-func (l *limit) throttled(now, granted time.Duration, used int) {
+// granted before the last cut say nothing new. No turn comes for retryAfter.
+func (l *limit) throttled(now, granted time.Duration, used int, retryAfter time.Duration) {
+	l.resumes = max(l.resumes, now+retryAfter)
 	if granted < l.cut {
 		return
 	}
 	if l.slots == 1 {
 		l.pause = min(max(2*l.pause, Window), maxPause)
-		l.resumes = now + l.pause
+		l.resumes = max(l.resumes, now+l.pause)
 	}
 	used = min(used, l.slots)
 	l.slots = max(l.slots/2, 1)

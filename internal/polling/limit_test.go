@@ -18,31 +18,31 @@ func cleanFor(l *limit, now *time.Duration, lasting time.Duration) int {
 func TestLimit(t *testing.T) {
 	for sentence, test := range map[string]func(t *testing.T, l *limit, now time.Duration){
 		"a throttled answer halves the slots": func(t *testing.T, l *limit, now time.Duration) {
-			l.throttled(now, now, 20)
+			l.throttled(now, now, 20, 0)
 			if l.slots != 10 {
 				t.Errorf("%d slots", l.slots)
 			}
 		},
 		"it does so however few were in use: a refused call of a lone task costs the others no more": func(t *testing.T, l *limit, now time.Duration) {
-			l.throttled(now, now, 1)
+			l.throttled(now, now, 1, 0)
 			if l.slots != 10 {
 				t.Errorf("%d slots", l.slots)
 			}
 		},
 		"the throttled answers of one burst halve once": func(t *testing.T, l *limit, now time.Duration) {
 			for i := range time.Duration(8) {
-				l.throttled(now+i, now-time.Second, 16)
+				l.throttled(now+i, now-time.Second, 16, 0)
 			}
 			if l.slots != 10 {
 				t.Errorf("%d slots", l.slots)
 			}
-			l.throttled(now+Window, now+Window/2, 8)
+			l.throttled(now+Window, now+Window/2, 8, 0)
 			if l.slots != 5 {
 				t.Errorf("%d slots after another burst", l.slots)
 			}
 		},
 		"they grow back one each second, to just below where it was throttled": func(t *testing.T, l *limit, now time.Duration) {
-			l.throttled(now, now, 16)
+			l.throttled(now, now, 16, 0)
 			at := now + 1
 			for want := 10; want < 15; want++ {
 				if l.slots != want {
@@ -55,7 +55,7 @@ func TestLimit(t *testing.T) {
 			}
 		},
 		"beyond that each clean try comes sooner, and is larger": func(t *testing.T, l *limit, now time.Duration) {
-			l.throttled(now, now, 12)
+			l.throttled(now, now, 12, 0)
 			for _, want := range []struct {
 				after time.Duration
 				slots int
@@ -72,7 +72,7 @@ func TestLimit(t *testing.T) {
 			}
 		},
 		"answers of a bucket with idle slots say nothing about more": func(t *testing.T, l *limit, now time.Duration) {
-			l.throttled(now, now, 12)
+			l.throttled(now, now, 12, 0)
 			for at := now; at < now+1000*Window; at += Window {
 				l.clean(at, at, false)
 			}
@@ -84,14 +84,14 @@ func TestLimit(t *testing.T) {
 			at := now
 			l.slots = 1
 			for _, want := range []float64{1, 2, 4, 8, 10, 10} {
-				l.throttled(at, at, 1)
+				l.throttled(at, at, 1, 0)
 				if got := l.resumes - at; got.Seconds() != want || l.slots != 1 {
 					t.Errorf("it rests for %v with %d slots, want %v s with 1", got, l.slots, want)
 				}
 				at = l.resumes
 			}
 			l.clean(at, at, true)
-			l.throttled(at+1, at+1, 1)
+			l.throttled(at+1, at+1, 1, 0)
 			if l.resumes-at-1 != Window {
 				t.Errorf("it rests for %v", l.resumes-at-1)
 			}
@@ -118,11 +118,11 @@ func TestThrottledAnswersReachAsFarAsTheySay(t *testing.T) {
 				s, got := start(t, 8)
 				turns := map[Bucket]*Turn[string]{}
 				for b := range test.want {
-					s.Ask(Task[string]{Key: b.Host + b.Account, Bucket: b, Born: time.Now()})
+					s.Track(Task[string]{Key: b.Host + b.Account, Bucket: b})
 					g := got.next(t)
-					turns[g.turn.bucket.name] = g.turn
+					turns[g.turn.entry.gate.bucket.name] = g.turn
 				}
-				turns[Bucket{"a", "1"}].Return(test.outcome)
+				turns[Bucket{"a", "1"}].Return(test.outcome, 0)
 				for b, want := range test.want {
 					if slots := s.buckets[b].limit.slots; slots != want {
 						t.Errorf("%v may use %d slots, want %d", b, slots, want)

@@ -73,28 +73,25 @@ func (g *gateway) leave(t *testing.T, after time.Duration) {
 	}
 }
 
-// busy runs a scheduler with more tasks than it can ask about at a gateway, until
+// busy runs a scheduler with more tasks than it can poll at a gateway, until
 // stop is called.
 func busy(t *testing.T, g *gateway) (stop func()) {
 	t.Helper()
-	var s *Scheduler[int]
-	ask := func(key int) { s.Ask(Task[int]{Key: key, Bucket: home, Born: time.Now().Add(-time.Second)}) }
-	s, err := New(MaxSlots, func(key int, turn *Turn[int]) {
+	s, err := New(MaxSlots, func(_ int, turn *Turn[int]) {
 		pass(10 * time.Millisecond)
 		outcome := InProgress
 		if !g.arrive() {
 			outcome = Throttled
 		}
 		pass(10 * time.Millisecond)
-		turn.Return(outcome)
-		ask(key)
+		turn.Return(outcome, 0)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.Start()
-	for key := range 300 {
-		ask(key)
+	for key := range 900 {
+		s.Track(Task[int]{Key: key, Bucket: home, Age: time.Second})
 	}
 	return func() {
 		s.Stop()
@@ -134,7 +131,7 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
 			s, err := New(5, func(_ string, turn *Turn[string]) {
-				if turn.bucket.name != home {
+				if turn.entry.gate.bucket.name != home {
 					trouble(turn)
 					return
 				}
@@ -142,7 +139,7 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 				at = append(at, time.Duration(time.Now().UnixNano()))
 				mu.Unlock()
 				pass(20 * time.Millisecond)
-				turn.Return(NoAnswer)
+				turn.Return(Finished, 0)
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -150,11 +147,11 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 			s.Start()
 			for i := range 50 * 20 {
 				if trouble != nil {
-					s.Ask(Task[string]{Key: fmt.Sprint("t", i), Bucket: Bucket{Host: strconv.Itoa(i % 50), Account: strconv.Itoa(i % 50)}, Born: time.Now()})
+					s.Track(Task[string]{Key: fmt.Sprint("t", i), Bucket: Bucket{Host: strconv.Itoa(i % 50), Account: strconv.Itoa(i % 50)}})
 				}
 			}
 			for i := range 100 {
-				s.Ask(Task[string]{Key: fmt.Sprint("home", i), Bucket: home, Born: time.Now()})
+				s.Track(Task[string]{Key: fmt.Sprint("home", i), Bucket: home})
 			}
 			pass(time.Minute)
 			s.Stop()
@@ -164,13 +161,13 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 	}
 	alone := life(t, nil)
 	if len(alone) != 100 {
-		t.Fatalf("%d of 100 tasks were asked", len(alone))
+		t.Fatalf("%d of 100 tasks were polled", len(alone))
 	}
 	for sentence, trouble := range map[string]func(*Turn[string]){
-		"their calls hang":        func(turn *Turn[string]) { pass(2 * time.Minute); turn.Return(NoAnswer) },
-		"their calls are refused": func(turn *Turn[string]) { turn.Return(NoAnswer) },
-		"they are throttled":      func(turn *Turn[string]) { turn.Return(Throttled) },
-		"their accounts are":      func(turn *Turn[string]) { turn.Return(ThrottledAccount) },
+		"their calls hang":   func(turn *Turn[string]) { pass(2 * time.Minute); turn.Return(EndpointFailed, 0) },
+		"their calls fail":   func(turn *Turn[string]) { turn.Return(EndpointFailed, 0) },
+		"they are throttled": func(turn *Turn[string]) { turn.Return(Throttled, 0) },
+		"their accounts are": func(turn *Turn[string]) { turn.Return(ThrottledAccount, 0) },
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			beside := life(t, trouble)
@@ -181,24 +178,49 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 	}
 }
 
-func TestWhileTheQuotaIsShortTurnsAreSpread(t *testing.T) {
+func TestTurnsOutAreBoundedOverAllBuckets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, got := start(t, 4)
+		s.maxOut = 8
+		for i := range 30 { // Calls of three buckets hang.
+			s.Track(Task[string]{Key: strconv.Itoa(i), Bucket: Bucket{Host: strconv.Itoa(i % 3)}})
+		}
+		synctest.Wait()
+		if len(got) != 6 {
+			t.Errorf("%d turns of 8 are out for three buckets, want 2 for each", len(got))
+		}
+		var hung granted
+		for range len(got) {
+			hung = got.next(t)
+		}
+		track(s, "a")
+		got.next(t)
+		track(s, "b")
+		got.none(t, "its bucket has its share, and one is left for another")
+		hung.turn.Return(Finished, 0)
+		if g := got.next(t); g.key != "b" {
+			t.Errorf("%s came first", g.key)
+		}
+		s.verify(t, true)
+	})
+}
+
+func TestWhileABucketIsCongestedItsTurnsArePaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 10)
-		ask := func(key string) { s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now()}) }
 		for i := range 200 {
-			ask(strconv.Itoa(i))
+			track(s, strconv.Itoa(i))
 		}
 		var times []time.Time
 		for range 300 {
 			g := got.next(t)
 			times = append(times, g.at)
-			g.turn.Return(InProgress)
-			ask(g.key)
+			g.turn.Return(InProgress, 0)
 		}
 		if burst := times[9].Sub(times[0]); burst != 0 {
 			t.Errorf("the first ten turns took %v", burst)
 		}
-		least := time.Duration(spreadShare * float64(Window) / 10)
+		least := time.Duration(pacingShare * float64(Window) / 10)
 		for i := 201; i < len(times); i++ {
 			if gap := times[i].Sub(times[i-1]); gap < least-time.Microsecond {
 				t.Fatalf("turn %d came %v after the one before, want at least %v", i, gap, least)
@@ -210,16 +232,15 @@ func TestWhileTheQuotaIsShortTurnsAreSpread(t *testing.T) {
 	})
 }
 
-func TestOnceTheShortageIsOverTurnsAreGrantedAtOnceAgain(t *testing.T) {
+func TestOnceTheCongestionIsOverTurnsAreGrantedAtOnceAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 10)
-		ask := func(key string) { s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now()}) }
 		finish := func(g granted) {
-			g.turn.Return(Finished)
+			g.turn.Return(Finished, 0)
 			s.Forget(g.key)
 		}
 		for i := range 200 {
-			ask(strconv.Itoa(i))
+			track(s, strconv.Itoa(i))
 		}
 		for range 200 {
 			finish(got.next(t))
@@ -227,12 +248,12 @@ func TestOnceTheShortageIsOverTurnsAreGrantedAtOnceAgain(t *testing.T) {
 		// Six tasks a second keep more than half of the slots busy.
 		for i := range 18 {
 			pass(Window / 6)
-			ask(strconv.Itoa(i))
+			track(s, strconv.Itoa(i))
 			finish(got.next(t))
 		}
 		asked := time.Now()
-		ask("a")
-		ask("b")
+		track(s, "a")
+		track(s, "b")
 		for range 2 {
 			if g := got.next(t); !g.at.Equal(asked) {
 				t.Errorf("%s waited %v beside idle slots", g.key, g.at.Sub(asked))
@@ -257,8 +278,8 @@ func TestBucketsWithoutTasksAreLetGoOfAfterAnHour(t *testing.T) {
 		for i, wait := range []time.Duration{0, keepIdle / 2, keepIdle + time.Second} {
 			pass(wait)
 			key := strconv.Itoa(i)
-			s.Ask(Task[string]{Key: key, Bucket: Bucket{Host: key}, Born: time.Now()})
-			got.next(t).turn.Return(Finished)
+			s.Track(Task[string]{Key: key, Bucket: Bucket{Host: key}})
+			got.next(t).turn.Return(Finished, 0)
 			s.Forget(key)
 		}
 		if _, kept := s.buckets[Bucket{Host: "1"}]; kept || len(s.buckets) != 1 {

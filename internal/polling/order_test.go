@@ -21,7 +21,7 @@ func newStanding() *standing {
 // add puts a due task in: its age, and how long ago it was asked (never, where
 // not at all).
 func (s *standing) add(key string, age, ago time.Duration) *entry[string] {
-	e := &entry[string]{key: key, born: s.now - age, asked: s.now - ago, index: unqueued}
+	e := &entry[string]{key: key, born: s.now - age, asked: s.now - ago}
 	if ago == never {
 		e.asked = never
 	}
@@ -29,7 +29,11 @@ func (s *standing) add(key string, age, ago time.Duration) *entry[string] {
 	return e
 }
 
-func (s *standing) next() string { return s.lines.next(s.now, s.rates, (*hazard).worth).key }
+func (s *standing) next() *entry[string] {
+	e := s.lines.next(s.now, s.rates, (*hazard).worth)
+	s.lines.turns++
+	return e
+}
 
 // teach lets tasks be found finished, or not, within an interval of ages.
 func (s *standing) teach(tasks int, from, to time.Duration, finished bool) {
@@ -74,14 +78,14 @@ func TestOrder(t *testing.T) {
 			},
 			want: []string{"young", "stuck"},
 		},
-		"a task that was never asked goes by its whole age": {
+		"a task that was never polled goes by its whole age": {
 			stand: func(s *standing) {
-				s.add("asked", 4*time.Second, time.Second)
-				s.add("never asked", 4*time.Second, never)
+				s.add("polled", 4*time.Second, time.Second)
+				s.add("never polled", 4*time.Second, never)
 			},
-			want: []string{"never asked", "asked"},
+			want: []string{"never polled", "polled"},
 		},
-		"where first answers say finished, first questions move to the front": {
+		"if first answers say finished, first polls move to the front": {
 			stand: func(s *standing) {
 				s.teach(100, 0, 30*time.Millisecond, true)
 				s.add("waited", 10*time.Second, 4*time.Second)
@@ -110,7 +114,7 @@ func TestOrder(t *testing.T) {
 			s := newStanding()
 			test.stand(s)
 			for i, want := range test.want {
-				if got := s.next(); got != want {
+				if got := s.next().key; got != want {
 					t.Fatalf("%d: %s is next, want %s", i, got, want)
 				}
 			}
@@ -126,55 +130,80 @@ func TestTasksThatOutgrowTheirLineWhileTheyWaitMoveOutOfTheWayOfYoungerOnes(t *t
 	old := []*entry[string]{s.add("old 1", 10*time.Second, time.Second), s.add("old 2", 10*time.Second, time.Second)}
 	s.now += time.Minute
 	young := s.add("young", 10*time.Second, time.Second)
-	asked := s.next()
-	if young.line.first != young {
+	polled := s.next()
+	if s.lines.all[young.line][0].item != young {
 		t.Error("a young task stands behind old ones")
 	}
 	for _, e := range old {
-		if e.key != asked && e.line != &s.lines.all[e.lineOf(s.now)] {
-			t.Errorf("%s stands in the line of ages around %v s", e.key, bandStarts[e.line.place-1])
+		if e != polled && int(e.line) != e.lineOf(s.now) {
+			t.Errorf("%s stands in the line of ages around %v s", e.key, bandStarts[e.line-1])
 		}
 	}
 }
 
-func TestTheLongestWaitingTaskIsAskedWhateverWasLearned(t *testing.T) {
+func TestTheLongestWaitingTaskIsPolledWhateverWasLearned(t *testing.T) {
 	s := newStanding()
 	s.teach(1000, time.Minute, 2*time.Minute, false)
 	s.teach(1000, time.Second, 2*time.Second, true)
 	for i := range 5 {
 		s.add(fmt.Sprint("stuck ", i), 90*time.Second, 20*time.Second)
 	}
-	asked := 0
-	for range 5 * patience {
+	polled := 0
+	for range 5 * longestEvery {
 		young := s.add("young", 2*time.Second, time.Second)
-		if e := s.lines.next(s.now, s.rates, (*hazard).worth); e != young {
-			asked++
+		if s.next() != young {
+			polled++
 			s.lines.take(young)
 		}
 	}
-	if asked != 5 {
-		t.Errorf("%d of 5 stuck tasks were asked in %d turns", asked, 5*patience)
+	if polled != 5 {
+		t.Errorf("%d of 5 stuck tasks were polled in %d turns", polled, 5*longestEvery)
 	}
 }
 
-func TestResumedTasksGoByAgeAndAreDueAtOnce(t *testing.T) {
+func TestTasksThatAFormerProcessPolledGoByAgeAndAreDueAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 1)
-		ask := func(key string, age time.Duration, resumed bool) {
-			s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now().Add(-age), Resumed: resumed})
-		}
-		ask("first", time.Second, false) // It holds the slot.
+		track(s, "first") // It holds the slot.
 		holder := got.next(t)
-		ask("old", 24*time.Hour, true)
-		ask("young", 5*time.Second, true)
-		holder.turn.Return(Finished)
+		s.Track(Task[string]{Key: "old", Bucket: home, Age: 24 * time.Hour, Polled: true})
+		s.Track(Task[string]{Key: "young", Bucket: home, Age: 5 * time.Second, Polled: true})
+		holder.turn.Return(Finished, 0)
 		for _, want := range []string{"young", "old"} {
 			g := got.next(t)
-			if g.key != want || g.turn.waited < Window {
-				t.Fatalf("%s is next after %v, want %s", g.key, g.turn.waited, want)
+			if g.key != want || g.turn.Waited() < Window {
+				t.Fatalf("%s is next after %v, want %s", g.key, g.turn.Waited(), want)
 			}
-			g.turn.Return(Finished)
-			s.Forget(g.key)
+			g.turn.Return(Finished, 0)
 		}
 	})
+}
+
+func TestABurstThatIsThrottledKeepsItsPlaces(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
+		t.Run(fmt.Sprint("returned in the order ", order), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, got := start(t, 4)
+				var first []granted
+				for i := range 303 {
+					track(s, fmt.Sprintf("%03d", i))
+					pass(time.Millisecond)
+					if i < 3 {
+						first = append(first, got.next(t))
+					}
+				}
+				got.next(t) // The fourth slot's is out for good.
+				for _, i := range order {
+					first[i].turn.Return(Throttled, 0)
+				}
+				for i := range 3 {
+					g := got.next(t)
+					if want := fmt.Sprintf("%03d", i); g.key != want {
+						t.Errorf("%s got the next turn but %d, want %s", g.key, i, want)
+					}
+					g.turn.Return(InProgress, 0)
+				}
+			})
+		})
+	}
 }

@@ -40,8 +40,8 @@ func (s *server) peak(b Bucket) int {
 }
 
 // trial is a random life of a scheduler: tasks of some buckets and tenants that
-// arrive at random, are asked over a network with random delays and answered at
-// random, until each has been asked often enough. Some are forgotten on the way, or
+// arrive at random, are polled over a network with random delays and answered at
+// random, until each has been polled often enough. Some are forgotten on the way, or
 // change the bucket.
 type trial struct {
 	t         *testing.T
@@ -54,14 +54,15 @@ type trial struct {
 	left      map[int]int
 	host      map[int]int
 	granted   map[Bucket]time.Time // The last turn of each bucket.
+	calls     sync.WaitGroup
 	done      chan struct{}
 }
 
 // The outcomes of trials, and of those in which the API throttles no call: there
 // all slots of a bucket may be used.
 var (
-	calmOutcomes = []Outcome{InProgress, InProgress, InProgress, Finished, NoAnswer}
-	allOutcomes  = append([]Outcome{Throttled, ThrottledAccount, ThrottledProcess}, calmOutcomes...)
+	calmOutcomes = []Outcome{InProgress, InProgress, InProgress, Finished, Unused, Refused, Aborted, EndpointFailed}
+	allOutcomes  = append([]Outcome{Throttled, ThrottledAccount, ThrottledProcess, AccountFailed, EndpointFailed}, calmOutcomes...)
 )
 
 func newTrial(t *testing.T, seed uint64) *trial {
@@ -92,64 +93,61 @@ func (tr *trial) delay(most time.Duration) time.Duration { return time.Duration(
 
 // call is one turn: out over the network, and back.
 func (tr *trial) call(key int, turn *Turn[int]) {
+	tr.calls.Add(1)
+	defer tr.calls.Done()
 	tr.mu.Lock()
 	if _, ok := tr.left[key]; !ok {
 		tr.t.Errorf("task %d got a turn after it was forgotten", key)
 	}
-	tr.granted[turn.bucket.name] = time.Now()
+	tr.granted[turn.entry.gate.bucket.name] = time.Now()
 	tr.mu.Unlock()
-	if tr.random(10) == 0 {
-		turn.Return(Unused)
-		tr.ask(key)
+	outcome := tr.outcomes[tr.random(len(tr.outcomes))]
+	if outcome == Unused {
+		turn.Return(Unused, 0)
 		return
 	}
 	pass(tr.delay(400 * time.Millisecond))
-	tr.server.arrive(turn.bucket.name)
+	tr.server.arrive(turn.entry.gate.bucket.name)
 	pass(tr.delay(1500 * time.Millisecond))
 	if tr.random(30) == 0 {
 		pass(tr.delay(20 * time.Second)) // It hangs.
 	}
 	if tr.random(4) == 0 {
-		defer turn.Return(InProgress) // A second return must change nothing.
+		defer turn.Return(InProgress, 0) // A second return must change nothing.
 	}
-	turn.Return(tr.outcomes[tr.random(len(tr.outcomes))])
-	tr.settle(key)
+	tr.settle(key, outcome)
+	turn.Return(outcome, tr.delay(time.Second))
 	tr.scheduler.verify(tr.t, false)
 }
 
-func (tr *trial) settle(key int) {
+func (tr *trial) settle(key int, outcome Outcome) {
 	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	if _, ok := tr.left[key]; !ok {
+		return // It had a turn of each of two buckets.
+	}
 	tr.left[key]--
-	again := tr.left[key] > 0 && tr.rng.IntN(20) > 0
-	if !again {
+	switch {
+	case tr.left[key] <= 0 || outcome == Finished:
 		delete(tr.left, key)
 		tr.scheduler.Forget(key)
-	}
-	if tr.rng.IntN(20) == 0 {
+	case tr.rng.IntN(20) == 0:
 		tr.host[key]++
+		tr.track(key)
+	case tr.rng.IntN(5) == 0:
+		tr.scheduler.Expedite(key)
 	}
-	finished := len(tr.left) == 0
-	tr.mu.Unlock()
-	if again {
-		tr.ask(key)
-	}
-	if finished {
+	if len(tr.left) == 0 {
 		close(tr.done)
 	}
 }
 
-func (tr *trial) ask(key int) {
-	tr.mu.Lock()
-	task := Task[int]{
-		Key: key, Tenant: fmt.Sprint("tenant-", key%3), Born: time.Now().Add(-time.Duration(tr.rng.IntN(int(time.Minute)))),
-		Bucket:  Bucket{Host: fmt.Sprint("host-", (key+tr.host[key])%tr.hosts), Account: "a"},
-		Resumed: tr.rng.IntN(2) == 0,
-	}
-	if tr.rng.IntN(5) == 0 {
-		task.NotBefore = time.Now().Add(time.Duration(tr.rng.IntN(int(20 * time.Second))))
-	}
-	tr.mu.Unlock()
-	tr.scheduler.Ask(task)
+func (tr *trial) track(key int) {
+	tr.scheduler.Track(Task[int]{
+		Key: key, Tenant: fmt.Sprint("tenant-", key%3), Region: fmt.Sprint("region-", key%2), Polled: tr.rng.IntN(2) == 0,
+		Bucket: Bucket{Host: fmt.Sprint("host-", (key+tr.host[key])%tr.hosts), Account: "a"},
+		Age:    time.Duration(tr.rng.IntN(int(time.Minute))),
+	})
 }
 
 func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) {
@@ -162,11 +160,14 @@ func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) 
 				defer scheduler.Stop()
 				go func() {
 					for key := range len(tr.left) {
-						tr.ask(key)
+						tr.mu.Lock()
+						tr.track(key)
+						tr.mu.Unlock()
 						pass(tr.delay(200 * time.Millisecond))
 					}
 				}()
 				tr.watch()
+				tr.calls.Wait()
 				for b := range tr.server.arrivals {
 					if peak := tr.server.peak(b); peak > scheduler.slots {
 						t.Errorf("%d arrivals within a second at %s, with %d slots", peak, b.Host, scheduler.slots)
@@ -177,8 +178,8 @@ func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) 
 					t.Errorf("%d tasks are still known after all were forgotten", n)
 				}
 				for _, b := range scheduler.buckets {
-					if b.out != 0 || len(b.tenants.byName) != 0 || len(b.waiting) != 0 {
-						t.Errorf("%d turns, %d tenants and %d tasks are left", b.out, len(b.tenants.byName), len(b.waiting))
+					if b.out != 0 || len(b.tenants.byName) != 0 || len(b.regions) != 0 || len(b.waiting) != 0 {
+						t.Errorf("%d turns, %d tenants, %d regions and %d tasks are left", b.out, len(b.tenants.byName), len(b.regions), len(b.waiting))
 					}
 				}
 			})
@@ -194,7 +195,7 @@ func (tr *trial) watch() {
 		select {
 		case <-tr.done:
 			return
-		case <-time.After(tr.delay(100 * time.Millisecond)):
+		case <-time.After(tr.delay(300 * time.Millisecond)):
 			synctest.Wait()
 			tr.scheduler.verify(tr.t, true)
 			tr.idle(opens)
@@ -210,7 +211,7 @@ func (tr *trial) watch() {
 
 // idle fails where a slot is idle although a task is due: by what was granted and
 // returned, and whatever the scheduler itself takes for its limits. Turns are
-// drawn apart by less than Window/R.
+// paced by less than Window/R.
 func (tr *trial) idle(opens time.Time) {
 	tr.t.Helper()
 	if len(tr.outcomes) > len(calmOutcomes) || !time.Now().After(opens) {
@@ -221,14 +222,14 @@ func (tr *trial) idle(opens time.Time) {
 	defer s.mu.Unlock()
 	now := s.now()
 	for _, e := range s.entries {
-		b := e.bucket
+		b := e.gate.bucket
 		used := b.out
-		for _, at := range b.cooling {
+		for _, at := range b.coolingDown {
 			if at >= now {
 				used++
 			}
 		}
-		waits := e.turn == nil && (e.line != nil || e.index != unqueued && e.due < now)
+		waits := e.state == due || e.state == waiting && e.due < now
 		tr.mu.Lock()
 		since := time.Since(tr.granted[b.name])
 		tr.mu.Unlock()

@@ -17,44 +17,51 @@ const MaxSlots = 20
 type Bucket struct {
 	// Host is the endpoint's host name.
 	Host string
-	// Account identifies who signs the calls.
+	// Account identifies the signer of the calls.
 	Account string
 }
 
-// Task is what the scheduler knows of something to be asked about.
+// Task is what the scheduler knows of something to be polled.
 type Task[K comparable] struct {
 	// Key identifies the task.
 	Key K
 	// Bucket is whose quota its calls use.
 	Bucket Bucket
-	// Tenant is who shares the bucket with others, such as a namespace.
+	// Region is what fails together within a bucket.
+	Region string
+	// Tenant is what shares the bucket with others, such as a namespace.
 	Tenant string
-	// Born is when the task began; its age decides how often it is asked.
-	Born time.Time
-	// NotBefore, where later than the task's own interval, is the earliest time
-	// of the next turn.
-	NotBefore time.Time
-	// Resumed says that a former process has asked about the task already: it
-	// goes by its age, not among those that nobody has asked about.
-	Resumed bool
+	// Age is how old the task is now. It decides how often the task is polled, and
+	// counts on the scheduler's own clock from the first Track on.
+	Age time.Duration
+	// Polled says that a former process has polled the task already: it goes by its
+	// age, not among those that were never polled.
+	Polled bool
 }
 
 // Grant takes a turn for a task. It runs in a goroutine of its own and must
 // return the turn on every path.
 type Grant[K comparable] func(key K, turn *Turn[K])
 
+// maxTurnsOut bounds the turns that are out at once, over all buckets.
+const maxTurnsOut = 1024
+
 // Scheduler hands out turns. It is safe for concurrent use.
 type Scheduler[K comparable] struct {
-	slots int
-	grant Grant[K]
-	worth order
-	epoch time.Time // Times inside are durations since.
+	slots  int
+	maxOut int
+	grant  Grant[K]
+	worth  order
+	luck   func() float64
+	epoch  time.Time // Times inside are durations since, on the monotonic clock.
 
 	mu      sync.Mutex
 	running bool
 	opens   time.Duration // No turn before: see doc.go.
+	out     int           // Turns, over all buckets.
 	entries map[K]*entry[K]
 	buckets map[Bucket]*bucket[K]
+	held    heap[*bucket[K]] // Those that maxOut keeps from a turn, by turns out.
 }
 
 // New makes a scheduler whose buckets own the given number of slots. Turns are
@@ -65,8 +72,10 @@ func New[K comparable](slots int, grant Grant[K]) (*Scheduler[K], error) {
 	}
 	return &Scheduler[K]{
 		slots:   slots,
+		maxOut:  maxTurnsOut,
 		grant:   grant,
 		worth:   (*hazard).worth,
+		luck:    rand.Float64,
 		epoch:   time.Now(),
 		entries: map[K]*entry[K]{},
 		buckets: map[Bucket]*bucket[K]{},
@@ -80,7 +89,7 @@ func (s *Scheduler[K]) Start() {
 	s.running = true
 	s.opens = s.now() + Window
 	for _, b := range s.buckets {
-		s.pump(b)
+		s.dispatch(b)
 	}
 }
 
@@ -94,36 +103,45 @@ func (s *Scheduler[K]) Stop() {
 	}
 }
 
-// Ask asks for one turn, or changes what an earlier Ask said. A task that holds
-// a turn is not queued: its holder asks again with the answer in hand.
-func (s *Scheduler[K]) Ask(task Task[K]) {
+// Track lets a task get turns, the first one at once, until it has finished or is
+// forgotten. Tracking it again changes its bucket, if that is another one, or lets
+// another tenant with fewer tasks pay for it. Nothing else changes, and it keeps
+// its place.
+func (s *Scheduler[K]) Track(task Task[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
-	e, known := s.entries[task.Key]
-	if known && e.bucket.name != task.Bucket {
+	if e, known := s.entries[task.Key]; known {
+		if e.state == finished {
+			return
+		}
+		if b := e.gate.bucket; b.name == task.Bucket {
+			b.tenants.move(e, task.Tenant, now)
+			return
+		}
 		// The credential changed: another account counts from now on. A turn of the
 		// old bucket still comes back to the old bucket.
 		s.remove(e, now)
-		known = false
 	}
-	if !known {
-		e = s.add(task, now)
+	s.dispatch(s.add(task, now))
+}
+
+// Expedite makes a task due now. It keeps its place among those that are due. If it
+// holds a turn, it is due when that is returned.
+func (s *Scheduler[K]) Expedite(key K) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, now := s.entries[key], s.now()
+	switch {
+	case e == nil:
+	case e.state == out:
+		e.hurried = true
+	case e.state <= parked && e.due > now:
+		e.gate.bucket.displace(e)
+		e.due = now
+		e.gate.bucket.place(e, now)
+		s.dispatch(e.gate.bucket)
 	}
-	if e.turn != nil {
-		return
-	}
-	e.born = max(task.Born.Sub(s.epoch), never/2) // A zero time is as old as can be.
-	e.move(task.Tenant)
-	notBefore := task.NotBefore.Sub(s.epoch)
-	if e.line == nil || notBefore > now { // Asking again costs no task its place.
-		e.due = e.dueTime(now, notBefore, rand.Float64())
-		if !known {
-			e.due = max(now, notBefore) // After a restart, too: what is known is old.
-		}
-		e.bucket.place(e, now)
-	}
-	s.pump(e.bucket)
 }
 
 // Forget drops a task: it gets no further turn. A turn that it holds is its
@@ -146,31 +164,41 @@ func (s *Scheduler[K]) Len() int {
 // now returns the time since the epoch, on the monotonic clock.
 func (s *Scheduler[K]) now() time.Duration { return time.Since(s.epoch) }
 
-func (s *Scheduler[K]) add(task Task[K], now time.Duration) *entry[K] {
+// add makes the entry of a task and returns its bucket.
+func (s *Scheduler[K]) add(task Task[K], now time.Duration) *bucket[K] {
 	b := s.bucketOf(task.Bucket, now)
-	e := &entry[K]{key: task.Key, bucket: b, tenant: b.tenants.of(task.Tenant), asked: never, known: never, index: unqueued}
-	if task.Resumed {
+	e := &entry[K]{
+		key: task.Key, gate: b.gateOf(task.Region), tenant: b.tenants.of(task.Tenant),
+		born: now - min(max(task.Age, 0), ever/2), asked: never, known: never, tried: never, due: now,
+	}
+	if task.Polled {
 		e.asked = now
 	}
 	b.tasks++
+	e.gate.tasks++
 	e.tenant.tasks++
 	s.entries[task.Key] = e
-	return e
+	b.place(e, now)
+	return b
 }
 
 func (s *Scheduler[K]) remove(e *entry[K], now time.Duration) {
+	b := e.gate.bucket
+	b.tasks--
+	e.gate.tasks--
 	e.tenant.tasks--
-	e.bucket.displace(e)
-	e.bucket.tasks--
-	if e.bucket.tasks == 0 {
-		e.bucket.idle = now
+	b.displace(e)
+	b.tenants.fit(e.tenant)
+	e.state = gone
+	if b.tasks == 0 {
+		b.idle = now
 	}
 	delete(s.entries, e.key)
 }
 
-// bucketOf returns the bucket of a name. Where it has to make one, it lets go of
-// those that nobody has used for long: in the meantime what they learned, of
-// tasks and of the quota, serves the next tasks.
+// bucketOf returns the bucket of a name. When it makes one, it drops those that have
+// not been used for long: until then what they learned, of tasks and of the quota,
+// serves the next tasks.
 func (s *Scheduler[K]) bucketOf(name Bucket, now time.Duration) *bucket[K] {
 	b, ok := s.buckets[name]
 	if ok {
@@ -192,38 +220,52 @@ func (s *Scheduler[K]) bucketOf(name Bucket, now time.Duration) *bucket[K] {
 func (s *Scheduler[K]) wake(b *bucket[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.pump(b)
+	s.dispatch(b)
 }
 
 // spreadThrottling halves the other buckets that a throttled answer speaks of.
-func (s *Scheduler[K]) spreadThrottling(t *Turn[K], now time.Duration, outcome Outcome) {
+func (s *Scheduler[K]) spreadThrottling(t *Turn[K], now time.Duration, outcome Outcome, retryAfter time.Duration) {
 	for _, other := range s.buckets {
-		sameAccount := outcome == ThrottledAccount && other.name.Account == t.bucket.name.Account
-		if other != t.bucket && (sameAccount || outcome == ThrottledProcess) {
-			other.limit.throttled(now, t.granted, other.limit.slots)
+		name := t.entry.gate.bucket.name
+		sameAccount := outcome == ThrottledAccount && other.name.Account == name.Account
+		if other.name != name && (sameAccount || outcome == ThrottledProcess) {
+			other.limit.throttled(now, t.granted, other.limit.slots, retryAfter)
 		}
 	}
 }
 
-// pump grants what can be granted now and sets the timer for what cannot. It is
-// called wherever something changed, and decides afresh from the present state:
+// dispatch grants what can be granted now and sets the timer for what cannot. It
+// is called whenever something changed, and decides again from the present state:
 // no timer set under load outlives the load.
-func (s *Scheduler[K]) pump(b *bucket[K]) {
+func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 	if !s.running {
 		return
 	}
 	now := s.now()
-	b.cool(now)
+	s.held.take(b)
+	b.reclaim(now)
 	b.promote(now)
-	b.note(now)
+	b.trackCongestion(now)
 	for b.anyDue() && b.free() > 0 && now >= max(s.opens, b.opens(now)) {
+		// Of what is left each bucket gets at most as much again as it has, so that
+		// those whose calls hang leave some for the others.
+		if b.out >= s.maxOut-s.out {
+			s.held.put(b, time.Duration(b.out))
+			break
+		}
 		e := b.next(now)
+		if e == nil {
+			break
+		}
+		turn := &Turn[K]{scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.gate.healthy()}
+		s.out++
 		b.out++
 		b.pace(now)
-		e.turn = &Turn[K]{scheduler: s, bucket: b, entry: e, granted: now, waited: now - e.due, full: b.free() == 0}
-		go s.grant(e.key, e.turn)
+		e.state, e.tried, turn.full = out, now, b.free() == 0
+		e.gate.grant(now)
+		go s.grant(e.key, turn)
 	}
-	b.note(now)
+	b.trackCongestion(now)
 	if b.alarm = max(b.wake(now), s.opens); b.alarm < ever {
 		b.timer.Reset(b.alarm - now)
 	} else {

@@ -55,185 +55,239 @@ func (g grants) next(t *testing.T) granted {
 	}
 }
 
+// track tracks a new task of the bucket home.
+func track(s *Scheduler[string], key string) { s.Track(Task[string]{Key: key, Bucket: home}) }
+
 func TestScheduler(t *testing.T) {
-	ask := func(s *Scheduler[string], key string) {
-		s.Ask(Task[string]{Key: key, Bucket: home, Born: time.Now()})
+	// again returns a turn and expects the task's next one so long after it.
+	again := func(t *testing.T, got grants, turn *Turn[string], outcome Outcome, least, most time.Duration) *Turn[string] {
+		t.Helper()
+		turn.Return(outcome, 0)
+		returned := time.Now()
+		g := got.next(t)
+		if after := g.at.Sub(returned); after < least || after > most {
+			t.Errorf("after outcome %d the next turn came after %v, want %v to %v", outcome, after, least, most)
+		}
+		return g.turn
 	}
-	for sentence, test := range map[string]func(t *testing.T){
-		"a task that was never asked gets a free slot at once": func(t *testing.T) {
-			s, got := start(t, 1)
+	for sentence, test := range map[string]func(t *testing.T, s *Scheduler[string], got grants){
+		"a task that was never polled gets a free slot at once": func(t *testing.T, s *Scheduler[string], got grants) {
 			before := time.Now()
-			ask(s, "a")
+			track(s, "a")
 			if g := got.next(t); !g.at.Equal(before) {
 				t.Errorf("waited %v", g.at.Sub(before))
 			}
 		},
-		"nothing is granted in the first second after the start, since a former process may just have called": func(t *testing.T) {
-			got := make(grants, 10)
-			s, err := New(5, func(key string, turn *Turn[string]) { got <- granted{key, turn, time.Now()} })
-			if err != nil {
-				t.Fatal(err)
-			}
-			ask(s, "a")
-			got.none(t, "before the start")
-			s.Start()
-			defer s.Stop()
-			begun := time.Now()
-			if g := got.next(t); g.at.Sub(begun) != Window {
-				t.Errorf("granted %v after the start", g.at.Sub(begun))
-			}
-		},
-		"a slot comes back one second after the turn was returned": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "a")
-			ask(s, "b")
+		"a slot comes back one second after the turn was returned": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			track(s, "b")
 			first := got.next(t)
 			pass(7 * time.Second)
 			got.none(t, "the only slot is held")
-			first.turn.Return(InProgress)
-			returned := time.Now()
-			if g := got.next(t); g.at.Sub(returned) <= Window || g.at.Sub(returned) > Window+time.Millisecond {
-				t.Errorf("the slot came back after %v", g.at.Sub(returned))
+			again(t, got, first.turn, InProgress, Window+1, Window+time.Millisecond)
+		},
+		"so it does when the call was given up": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			track(s, "b")
+			again(t, got, got.next(t).turn, Aborted, Window+1, Window+time.Millisecond)
+		},
+		"a turn without a call gives its slot back at once": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			track(s, "b")
+			again(t, got, got.next(t).turn, Unused, 0, 0)
+		},
+		"a task is polled again after an eleventh of its age and a second": func(t *testing.T, s *Scheduler[string], got grants) {
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: 40 * time.Second})
+			turn := again(t, got, got.next(t).turn, InProgress, 3540*time.Millisecond, 3915*time.Millisecond)
+			again(t, got, turn, Unused, 3860*time.Millisecond, 4270*time.Millisecond) // It does not loop.
+		},
+		"its age is taken when it is first tracked, and not below zero": func(t *testing.T, s *Scheduler[string], got grants) {
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: -time.Hour})
+			turn := got.next(t).turn
+			pass(10 * time.Second)
+			for _, age := range []time.Duration{-time.Hour, time.Hour, time.Duration(1<<63 - 1)} { // As after steps of the wall clock.
+				s.Track(Task[string]{Key: "a", Bucket: home, Age: age})
+				turn = again(t, got, turn, InProgress, 950*time.Millisecond, 1700*time.Millisecond)
 			}
 		},
-		"a turn without a call gives its slot back at once": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "a")
-			ask(s, "b")
-			got.next(t).turn.Return(Unused)
+		"a refused task is polled ever less often, until it is answered": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			turn := got.next(t).turn
+			for _, want := range []int{2, 4, 8, 16, 30, 30} {
+				turn = again(t, got, turn, Refused, time.Duration(want)*time.Second, time.Duration(want)*time.Second)
+			}
+			turn = again(t, got, turn, InProgress, 7*time.Second, 10*time.Second)
+			again(t, got, turn, Refused, 7*time.Second, 10*time.Second) // Its interval is longer than 2 s.
+		},
+		"a refused task delays no other": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "refused")
+			turn := got.next(t).turn
+			track(s, "b")
+			again(t, got, turn, Refused, Window+1, Window+1)
+		},
+		"a finished task gets no further turn until it is forgotten": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			got.next(t).turn.Return(Finished, 0)
+			track(s, "a")
+			s.Expedite("a")
+			pass(time.Hour)
+			got.none(t, "it has finished")
+			s.Forget("a")
+			track(s, "a")
 			got.next(t)
 		},
-		"a task is asked again after an eleventh of its age and a second": func(t *testing.T) {
-			s, got := start(t, 5)
-			born := time.Now().Add(-40 * time.Second)
-			s.Ask(Task[string]{Key: "a", Bucket: home, Born: born})
-			got.next(t).turn.Return(InProgress)
-			s.Ask(Task[string]{Key: "a", Bucket: home, Born: born})
-			asked := time.Now()
-			if gap := got.next(t).at.Sub(asked); gap < 3540*time.Millisecond || gap > 3915*time.Millisecond {
-				t.Errorf("asked again after %v", gap)
+		"an expedited task is due at once": func(t *testing.T, s *Scheduler[string], got grants) {
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: time.Hour})
+			got.next(t).turn.Return(InProgress, 0)
+			pass(5 * time.Second)
+			got.none(t, "its interval is half a minute")
+			s.Expedite("a")
+			s.Expedite("unknown")
+			if g := got.next(t); g.turn.Waited() != 0 {
+				t.Errorf("waited %v", g.turn.Waited())
 			}
 		},
-		"a backoff delays the task and no other": func(t *testing.T) {
-			s, got := start(t, 5)
-			s.Ask(Task[string]{Key: "slow", Bucket: home, Born: time.Now(), NotBefore: time.Now().Add(time.Minute)})
-			ask(s, "b")
+		"expediting a task that holds a turn makes it due when that is returned": func(t *testing.T, s *Scheduler[string], got grants) {
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: time.Hour})
+			held := got.next(t)
+			s.Expedite("a")
+			turn := again(t, got, held.turn, InProgress, Window+1, Window+1)
+			again(t, got, turn, InProgress, 20*time.Second, 40*time.Second)
+		},
+		"expediting costs no place": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			turn := got.next(t).turn
+			track(s, "b")
+			pass(Window)
+			track(s, "c")
+			s.Expedite("c")
+			s.Expedite("b")
+			turn.Return(Finished, 0)
 			if g := got.next(t); g.key != "b" {
 				t.Errorf("%s came first", g.key)
 			}
-			asked := time.Now()
-			if g := got.next(t); g.key != "slow" || g.at.Sub(asked) != time.Minute {
-				t.Errorf("%s after %v", g.key, g.at.Sub(asked))
-			}
 		},
-		"a backoff that is lifted is over at once": func(t *testing.T) {
-			s, got := start(t, 5)
-			s.Ask(Task[string]{Key: "a", Bucket: home, Born: time.Now(), NotBefore: time.Now().Add(time.Hour)})
-			pass(time.Minute)
-			got.none(t, "its backoff is an hour")
-			ask(s, "a")
-			lifted := time.Now()
-			if g := got.next(t); !g.at.Equal(lifted) {
-				t.Errorf("waited %v more", g.at.Sub(lifted))
-			}
-		},
-		"asking again while waiting costs no place": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "first")
+		"tracking again while waiting costs no place": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "first")
 			held := got.next(t)
-			ask(s, "a")
+			track(s, "a")
 			pass(time.Second)
-			ask(s, "b")
+			track(s, "b")
 			pass(time.Second)
-			ask(s, "a")
-			held.turn.Return(InProgress)
+			track(s, "a")
+			held.turn.Return(InProgress, 0)
 			if g := got.next(t); g.key != "a" {
 				t.Errorf("%s came first", g.key)
 			}
 		},
-		"a throttled call costs the task no place": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "throttled")
-			first := got.next(t)
-			pass(time.Second)
-			ask(s, "b")
-			first.turn.Return(Throttled)
-			s.Ask(Task[string]{Key: "throttled", Bucket: home, Born: first.at})
-			if g := got.next(t); g.key != "throttled" {
-				t.Errorf("%s came first", g.key)
+		"after a throttled call no turn of the bucket comes before the API allows it": func(t *testing.T, s *Scheduler[string], got grants) {
+			other := Bucket{Host: "other.example", Account: home.Account}
+			for _, outcome := range []Outcome{Throttled, ThrottledAccount} {
+				track(s, "a")
+				turn := got.next(t).turn
+				begun := time.Now()
+				turn.Return(outcome, 17*time.Second)
+				s.Track(Task[string]{Key: "other", Bucket: other})
+				wait := map[string]time.Duration{"a": 17 * time.Second}
+				if outcome == ThrottledAccount {
+					wait["other"] = 17 * time.Second
+				}
+				for range 2 {
+					g := got.next(t)
+					if after := g.at.Sub(begun); after != wait[g.key] {
+						t.Errorf("outcome %d: %s came after %v, want %v", outcome, g.key, after, wait[g.key])
+					}
+					g.turn.Return(Finished, 0)
+					s.Forget(g.key)
+				}
+				pass(2 * Window)
 			}
 		},
-		"a task that holds a turn gets no second one": func(t *testing.T) {
-			s, got := start(t, 5)
-			ask(s, "a")
+		"a task that holds a turn gets no second one": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
 			got.next(t)
-			ask(s, "a")
+			track(s, "a")
 			pass(time.Hour)
 			got.none(t, "its first turn is still out")
 		},
-		"a forgotten task gets no turn, and its name can be used anew": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "held")
+		"a forgotten task gets no turn, and its name can be used again": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "held")
 			held := got.next(t)
-			ask(s, "a")
+			track(s, "a")
 			s.Forget("a")
 			s.Forget("held")
-			held.turn.Return(InProgress)
+			held.turn.Return(InProgress, 0)
 			pass(time.Hour)
 			got.none(t, "it was forgotten")
-			ask(s, "a")
+			track(s, "a")
 			got.next(t)
 		},
-		"a bucket whose calls hang delays no other": func(t *testing.T) {
-			s, got := start(t, 2)
+		"a bucket whose calls hang delays no other": func(t *testing.T, s *Scheduler[string], got grants) {
 			hung := Bucket{Host: "hung.example", Account: "a"}
 			for _, key := range []string{"h1", "h2", "h3"} {
-				s.Ask(Task[string]{Key: key, Bucket: hung, Born: time.Now()})
+				s.Track(Task[string]{Key: key, Bucket: hung})
 			}
 			got.next(t)
-			got.next(t)
 			before := time.Now()
-			ask(s, "a")
+			track(s, "a")
 			if g := got.next(t); g.key != "a" || !g.at.Equal(before) {
 				t.Errorf("%s after %v", g.key, g.at.Sub(before))
 			}
 		},
-		"a task whose account changes is asked in its new bucket": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "held")
+		"a task whose account changes is polled in its new bucket": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "held")
 			got.next(t)
-			ask(s, "a")
+			track(s, "a")
 			got.none(t, "the only slot is held")
-			s.Ask(Task[string]{Key: "a", Bucket: Bucket{Host: home.Host, Account: "other"}, Born: time.Now()})
+			s.Track(Task[string]{Key: "a", Bucket: Bucket{Host: home.Host, Account: "other"}})
 			if g := got.next(t); g.key != "a" {
 				t.Errorf("%s came first", g.key)
 			}
 		},
-		"a bucket made anew does not own its slots twice": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "a")
+		"a bucket that lost its last task does not own its slots twice": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
 			held := got.next(t)
 			s.Forget("a")
-			held.turn.Return(InProgress)
-			returned := time.Now()
-			ask(s, "b")
-			if g := got.next(t); g.at.Sub(returned) <= Window {
-				t.Errorf("granted %v after the former call", g.at.Sub(returned))
-			}
+			track(s, "b")
+			again(t, got, held.turn, InProgress, Window+1, Window+time.Millisecond)
 		},
-		"nothing is granted after Stop": func(t *testing.T) {
-			s, got := start(t, 1)
-			ask(s, "a")
+		"nothing is granted after Stop": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
 			held := got.next(t)
-			ask(s, "b")
+			track(s, "b")
 			s.Stop()
-			held.turn.Return(InProgress)
+			held.turn.Return(InProgress, 0)
 			pass(time.Hour)
 			got.none(t, "the scheduler is stopped")
 		},
 	} {
-		t.Run(sentence, func(t *testing.T) { synctest.Test(t, test) })
+		t.Run(sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, got := start(t, 1)
+				test(t, s, got)
+				synctest.Wait()
+				s.verify(t, true)
+			})
+		})
 	}
+}
+
+func TestNothingIsGrantedInTheFirstSecondSinceAFormerProcessMayJustHaveCalled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		got := make(grants, 10)
+		s, err := New(5, func(key string, turn *Turn[string]) { got <- granted{key, turn, time.Now()} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		track(s, "a")
+		got.none(t, "before the start")
+		s.Start()
+		defer s.Stop()
+		begun := time.Now()
+		if g := got.next(t); g.at.Sub(begun) != Window {
+			t.Errorf("granted %v after the start", g.at.Sub(begun))
+		}
+	})
 }
 
 func TestSlotsOutsideTheQuotaAreRefused(t *testing.T) {

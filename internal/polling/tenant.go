@@ -1,36 +1,36 @@
 package polling
 
-import "container/heap"
+import "time"
 
-// tenant is one of those who share a bucket, such as a namespace. While the
-// bucket is short, each tenant with a due task gets an equal share of the turns,
-// whatever its number of tasks.
+// tenant is one of those that share a bucket, such as a namespace. While the
+// bucket is congested, each tenant with a due task gets an equal share of the
+// turns, whatever its number of tasks.
 //
 // That is start-time fair queueing (Goyal, Vin and Cheng, 1996) with turns of
 // equal cost: the tenant with the smallest start tag is next, its tag moves on by
-// one, and who comes back after a pause starts where the others are now, so that
-// no share is saved up.
+// one, and a tenant that comes back after a pause starts where the others are now,
+// so that no share is saved up.
 type tenant[K comparable] struct {
-	name  string
-	tasks int // Entries that refer to it.
-	lines lines[K]
-	start uint64
-	index int // Its place among the tenants with a due task, or unqueued.
+	position // Among the tenants with a due task.
+	name     string
+	tasks    int // Entries that refer to it.
+	lines    lines[K]
+	start    int64
 }
 
-// tenants are those who share one bucket.
+// tenants are those that share one bucket.
 type tenants[K comparable] struct {
 	byName map[string]*tenant[K]
-	active tenantHeap[K] // Those with a due task.
+	active heap[*tenant[K]] // Those with a due task, by start tag.
 	// virtual is the start tag of the last turn.
-	virtual uint64
+	virtual int64
 }
 
-// of returns the tenant of a name, new where it has no task.
+// of returns the tenant of a name, new if it has no task.
 func (ts *tenants[K]) of(name string) *tenant[K] {
 	t, ok := ts.byName[name]
 	if !ok {
-		t = &tenant[K]{name: name, start: ts.virtual, index: unqueued}
+		t = &tenant[K]{name: name, start: ts.virtual}
 		ts.byName[name] = t
 	}
 	return t
@@ -39,50 +39,41 @@ func (ts *tenants[K]) of(name string) *tenant[K] {
 // fit sorts a tenant in or out after its lines have changed.
 func (ts *tenants[K]) fit(t *tenant[K]) {
 	switch {
-	case t.lines.count > 0 && t.index == unqueued:
+	case t.lines.count == 0:
+		ts.active.take(t)
+	case t.position == 0:
 		t.start = max(t.start, ts.virtual)
-		heap.Push(&ts.active, t)
-	case t.lines.count == 0 && t.index != unqueued:
-		heap.Remove(&ts.active, t.index)
+		ts.active.put(t, time.Duration(t.start))
 	}
 	if t.tasks == 0 {
 		delete(ts.byName, t.name)
 	}
 }
 
-// serve moves the next tenant on and returns it; there must be one.
-func (ts *tenants[K]) serve() *tenant[K] {
-	t := ts.active[0]
+// charge lets a tenant pay for a turn.
+func (ts *tenants[K]) charge(t *tenant[K]) {
+	ts.active.take(t)
 	ts.virtual = t.start
 	t.start++
-	heap.Fix(&ts.active, 0)
-	return t
+	t.lines.turns++
+	ts.fit(t)
 }
 
-// tenantHeap implements heap.Interface.
-type tenantHeap[K comparable] []*tenant[K]
-
-func (h tenantHeap[K]) Len() int           { return len(h) }
-func (h tenantHeap[K]) Less(i, j int) bool { return h[i].start < h[j].start }
-
-func (h tenantHeap[K]) Swap(i, j int) {
-	h[i], h[j] = h[j], h[i]
-	h[i].index, h[j].index = i, j
-}
-
-// Push implements heap.Interface.
-func (h *tenantHeap[K]) Push(x any) {
-	t := x.(*tenant[K])
-	t.index = len(*h)
-	*h = append(*h, t)
-}
-
-// Pop implements heap.Interface.
-func (h *tenantHeap[K]) Pop() any {
-	last := len(*h) - 1
-	t := (*h)[last]
-	(*h)[last] = nil
-	*h = (*h)[:last]
-	t.index = unqueued
-	return t
+// move lets another tenant pay for the next turn of a task that waits for one, if
+// that has fewer tasks: a task that several follow must not wait in the longest
+// queue.
+func (ts *tenants[K]) move(e *entry[K], name string, now time.Duration) {
+	from := e.tenant
+	if to, ok := ts.byName[name]; e.state > parked || ok && to.tasks >= from.tasks {
+		return
+	}
+	e.tenant = ts.of(name)
+	e.tenant.tasks++
+	from.tasks--
+	if e.state == due {
+		from.lines.take(e)
+		e.tenant.lines.put(e, now)
+		ts.fit(e.tenant)
+	}
+	ts.fit(from)
 }

@@ -9,10 +9,17 @@ type Outcome int
 const (
 	// InProgress: the API answered that the task has not finished.
 	InProgress Outcome = iota
-	// Finished: the API answered that the task has finished.
+	// Finished: the API answered that the task has finished. It gets no further turn.
 	Finished
-	// NoAnswer: the call failed for reasons that are not the quota's.
-	NoAnswer
+	// Refused: the API refuses this request. That is about the request alone, which
+	// is polled ever less often.
+	Refused
+	// EndpointFailed: the call failed for reasons of the region's endpoint. The task
+	// keeps its place.
+	EndpointFailed
+	// AccountFailed: the call failed for reasons of the account, such as its
+	// credentials. The task keeps its place.
+	AccountFailed
 	// Throttled: the API refused the call for the quota of this bucket. The task
 	// keeps its place.
 	Throttled
@@ -20,6 +27,8 @@ const (
 	ThrottledAccount
 	// ThrottledProcess: the same, for a quota of all that this process calls.
 	ThrottledProcess
+	// Aborted: the call was given up because the process ends. It says nothing.
+	Aborted
 	// Unused: no call was made. The slot comes back at once.
 	Unused
 )
@@ -27,11 +36,11 @@ const (
 // Turn is the right to make one call. Its holder gives it back with Return.
 type Turn[K comparable] struct {
 	scheduler *Scheduler[K]
-	bucket    *bucket[K]
 	entry     *entry[K]
 	granted   time.Duration
 	waited    time.Duration
 	full      bool // It took the last slot.
+	probe     bool // Its gate was closed.
 	returned  bool
 }
 
@@ -40,7 +49,9 @@ func (t *Turn[K]) Waited() time.Duration { return t.waited }
 
 // Return gives the turn back; only the first call counts. The answer must have
 // arrived, or the call's connection be closed: the quota's proof rests on that.
-func (t *Turn[K]) Return(outcome Outcome) {
+// After a throttled call the buckets concerned get no turn for retryAfter; zero if
+// the API did not say. The task gets its next turn without being asked for.
+func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) {
 	s := t.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -48,39 +59,52 @@ func (t *Turn[K]) Return(outcome Outcome) {
 		return
 	}
 	t.returned = true
-	now := s.now()
-	used := t.bucket.out + len(t.bucket.cooling)
-	t.bucket.out--
+	now, e, g := s.now(), t.entry, t.entry.gate
+	b := g.bucket
+	used := b.out + len(b.coolingDown)
+	s.out--
+	b.out--
+	g.out--
 	if outcome != Unused {
-		t.bucket.cooling = append(t.bucket.cooling, now+Window)
+		b.coolingDown = append(b.coolingDown, now+Window)
 	}
 	switch outcome {
+	case InProgress, Finished, Refused:
+		b.limit.clean(now, t.granted, t.full)
+		t.learn(now, outcome)
+		g.clean(now)
+		b.answer(now)
+	case EndpointFailed, AccountFailed:
+		g.fail(e, now, outcome == AccountFailed, t.probe)
 	case Throttled, ThrottledAccount, ThrottledProcess:
-		t.bucket.limit.throttled(now, t.granted, used)
-		s.spreadThrottling(t, now, outcome)
-	case InProgress, Finished:
-		t.bucket.limit.clean(now, t.granted, t.full)
-		t.learn(now, outcome == Finished)
-		t.entry.asked, t.entry.known = now, now
-	case NoAnswer:
-		t.entry.asked = now
-	case Unused:
+		b.limit.throttled(now, t.granted, used, retryAfter)
+		s.spreadThrottling(t, now, outcome, retryAfter)
+	case Aborted, Unused:
 	}
-	if t.entry.turn == t {
-		t.entry.turn = nil
+	if e.state == out {
+		e.requeue(outcome, now, s.luck())
 	}
-	s.pump(t.bucket)
+	g.fit()
+	for s.running && s.held.next() < time.Duration(s.maxOut-s.out) {
+		s.dispatch(s.held[0].item)
+	}
+	s.dispatch(b)
 }
 
 // learn lets the bucket know how long this task took, or has taken so far. After
 // a restart the first answer teaches nothing: the task may have finished while
-// nobody asked.
-func (t *Turn[K]) learn(now time.Duration, finished bool) {
-	e, rates := t.entry, t.bucket.rates
-	switch {
-	case e.known != never:
-		rates.learn(now, e.known-e.born, now-e.born, finished)
-	case e.asked == never:
-		rates.learn(now, 0, now-e.born, finished)
+// nobody polled it. A refused poll tells nothing either.
+func (t *Turn[K]) learn(now time.Duration, outcome Outcome) {
+	e, rates := t.entry, t.entry.gate.bucket.rates
+	e.failures, e.blame = 0, 0
+	if outcome != Refused {
+		switch {
+		case e.known != never:
+			rates.learn(now, e.known-e.born, now-e.born, outcome == Finished)
+		case e.asked == never:
+			rates.learn(now, 0, now-e.born, outcome == Finished)
+		}
+		e.known, e.backoff = now, 0
 	}
+	e.asked = now
 }

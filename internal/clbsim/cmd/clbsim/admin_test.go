@@ -77,6 +77,7 @@ func TestFaultsOfEveryKindCanBePosted(t *testing.T) {
 	for _, body := range []string{
 		`{"kind":"Latency","delay":"1ms"}`, `{"kind":"Hang"}`, `{"kind":"Reset"}`, `{"kind":"BrokenBody"}`,
 		`{"kind":"HTTPStatus","statusCode":307,"location":"https://example.com/"}`, `{"kind":"NullBody"}`,
+		`{"kind":"HTTPStatus","statusCode":429,"retryAfter":"5"}`,
 		`{"kind":"ShortBody","claimWhole":true}`, `{"kind":"HugeBody","mib":64}`, `{"kind":"EmptyObject"}`,
 		`{"kind":"NullStatus"}`, `{"kind":"UnknownStatus","value":3}`, `{"kind":"WrongContentType"}`,
 		`{"kind":"ErrorCode","code":"InternalError","message":"m","secretID":"id","region":"r","host":"h","name":"n","count":1}`,

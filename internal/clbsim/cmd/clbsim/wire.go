@@ -121,6 +121,7 @@ type fault struct {
 	Jitter     duration `json:"jitter"`
 	StatusCode int      `json:"statusCode"`
 	Location   string   `json:"location"`
+	RetryAfter string   `json:"retryAfter"`
 	Code       string   `json:"code"`
 	Message    string   `json:"message"`
 	Value      int64    `json:"value"`
@@ -144,6 +145,7 @@ func (f fault) fault() clbsim.Fault {
 		Jitter:     time.Duration(f.Jitter),
 		StatusCode: f.StatusCode,
 		Location:   f.Location,
+		RetryAfter: f.RetryAfter,
 		Code:       f.Code,
 		Message:    f.Message,
 		Value:      f.Value,

@@ -1,0 +1,132 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/lifecycle"
+	"github.com/clbtask/clbtask-operator/internal/polling"
+)
+
+const (
+	// workers reconcile in parallel. They never wait for the cloud, only for writes of
+	// statuses, so a few suffice.
+	workers = 16
+	// resyncPeriod lets every unfinished object be reconciled within ten minutes even
+	// if nothing happens to it: the cache adds a tenth at most, and client-go skips a
+	// resync that comes just before a handler is due for it.
+	resyncPeriod = 4*time.Minute + 30*time.Second
+)
+
+// Options are what the operator's flags say about the controller.
+type Options struct {
+	// Slots are the requests a second in each quota bucket.
+	Slots int
+	// NotFoundGrace is how long after an object's creation an unknown request ID may
+	// still become known.
+	NotFoundGrace time.Duration
+	// Namespaces are those to watch; none for all.
+	Namespaces []string
+}
+
+// Validate says which flag is out of range, and what to give instead.
+func (o Options) Validate() error {
+	if o.Slots < 1 || o.Slots > polling.MaxSlots {
+		return fmt.Errorf("--clb-requests-per-second is %d: give a number from 1 to %d, the API's own limit", o.Slots, polling.MaxSlots)
+	}
+	if o.NotFoundGrace < 0 {
+		return fmt.Errorf("--clb-not-found-grace is %v: give zero or more, such as 2m", o.NotFoundGrace)
+	}
+	return nil
+}
+
+// CacheOptions returns the options of the manager's cache, which the controller relies
+// on: unfinished CLBTasks only, since finished ones accumulate. An object that
+// finishes arrives as a deletion.
+func (o Options) CacheOptions() cache.Options {
+	options := cache.Options{
+		ByObject: map[client.Object]cache.ByObject{&v1alpha1.CLBTask{}: {
+			Field: fields.AndSelectors(
+				fields.OneTermNotEqualSelector(phaseField, string(v1alpha1.PhaseSucceeded)),
+				fields.OneTermNotEqualSelector(phaseField, string(v1alpha1.PhaseFailed)),
+			),
+			Transform:  cache.TransformStripManagedFields(),
+			SyncPeriod: new(resyncPeriod),
+		}},
+	}
+	if len(o.Namespaces) > 0 {
+		options.DefaultNamespaces = map[string]cache.Config{}
+	}
+	for _, namespace := range o.Namespaces {
+		options.DefaultNamespaces[namespace] = cache.Config{}
+	}
+	return options
+}
+
+// +kubebuilder:rbac:groups=clb.tencentcloud.com,resources=clbtasks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=clb.tencentcloud.com,resources=clbtasks/status,verbs=patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// SetupCLBTaskController adds the controller of CLBTasks to a manager whose cache has
+// the CacheOptions. It fails if the options are out of range.
+func SetupCLBTaskController(mgr ctrl.Manager, api API, options Options) error {
+	policy := lifecycle.Policy{NotFoundGrace: options.NotFoundGrace}
+	poller, err := newPoller(api, mgr.GetClient(), policy, options.Slots)
+	if err != nil {
+		return err
+	}
+	if err := poller.followCache(mgr.GetCache()); err != nil {
+		return err
+	}
+	statuses := &statusWriter{client: mgr.GetClient(), recorder: mgr.GetEventRecorder("clbtask-operator")}
+	err = ctrl.NewControllerManagedBy(mgr).
+		Named("clbtask").
+		For(&v1alpha1.CLBTask{}, builder.WithPredicates(needsReconcile())).
+		WatchesRawSource(source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
+			poller.start(ctx, queue)
+			return nil
+		})).
+		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: writeBackoff()}).
+		Complete(&reconciler{reader: mgr.GetClient(), statuses: statuses, policy: policy, poller: poller})
+	if err != nil {
+		return fmt.Errorf("set up the controller of CLBTasks: %w", err)
+	}
+	return mgr.Add(&sweeper{reader: mgr.GetAPIReader(), statuses: statuses, policy: policy, namespaces: options.Namespaces})
+}
+
+var _ manager.LeaderElectionRunnable = (*sweeper)(nil)
+
+// writeBackoff is for statuses that could not be written. controller-runtime's own
+// goes up to a quarter of an hour: too long for a verdict that is known.
+func writeBackoff() workqueue.TypedRateLimiter[ctrl.Request] {
+	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](5*time.Millisecond, 15*time.Second)
+}
+
+// needsReconcile passes the events that can change a decision. Own status writes
+// change no generation and are dropped. An informer that lists again turns an object
+// that was deleted and created in between into one update, whose UIDs differ. A
+// resync is an update to the same version.
+func needsReconcile() predicate.Predicate {
+	return predicate.Funcs{
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
+				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+				e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion()
+		},
+		DeleteFunc: func(event.DeleteEvent) bool { return false }, // poller.followCache does.
+	}
+}

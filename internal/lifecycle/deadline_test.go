@@ -1,0 +1,254 @@
+package lifecycle
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+const (
+	stillRunning = "The deadline of 600 s passed, and the task was still in progress then."
+	notAsked     = "The deadline of 600 s passed, and the cloud gave no answer about the task."
+)
+
+// limited is a life that began with a deadline of 600 s, and was answered at once.
+func limited() *life {
+	l := newLife()
+	l.limit(10 * time.Minute)
+	l.poll(busy)
+	return l
+}
+
+func (l *life) expired(t *testing.T, text string) {
+	t.Helper()
+	if rowOf(l.task.Status) != rowExpired || l.text() != text {
+		t.Errorf("%v after creation it reads %s: %s", l.now.Sub(created), rowOf(l.task.Status), l.text())
+	}
+	if !l.task.Status.CompletionTime.Time.Equal(l.now) || l.task.Status.Message != "" || l.last.Poll {
+		t.Errorf("%+v", l.last)
+	}
+}
+
+func TestTheLastPollDecidesAtTheDeadline(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		last Observation
+		want string
+	}{
+		"it succeeded meanwhile": {success, rowSucceeded},
+		"it failed meanwhile":    {failed, rowFailed},
+		"it is in progress":      {busy, rowExpired},
+	} {
+		for after, delay := range map[string]time.Duration{"at the deadline": 0, "a minute after": time.Minute, "a day after": 24 * time.Hour} {
+			t.Run(sentence+", polled "+after, func(t *testing.T) {
+				l := limited()
+				l.wait(10*time.Minute + delay)
+				l.restart()
+				l.reconcile()
+				l.unfinished(t)
+				l.poll(test.last)
+				l.wrote(t, rowRunning, test.want)
+			})
+		}
+	}
+}
+
+func TestAnAnswerBeforeTheDeadlineEndsNothingAtIt(t *testing.T) {
+	l := limited()
+	l.wait(10*time.Minute - time.Millisecond)
+	l.poll(busy)
+	for range 100 { // The quota is short, so the last poll takes a while.
+		l.wait(time.Minute)
+		l.reconcile()
+		l.unfinished(t)
+		l.around(busy)
+		l.unfinished(t)
+	}
+	l.poll(busy)
+	l.expired(t, stillRunning)
+}
+
+func TestTheLastPollIsExpeditedUntilItIsSent(t *testing.T) {
+	l := limited()
+	check := func(expedite bool, requeueAfter time.Duration) {
+		t.Helper()
+		l.unfinished(t)
+		if l.last.Expedite != expedite || l.last.RequeueAfter != requeueAfter {
+			t.Errorf("%v after creation: %+v", l.now.Sub(created), l.last)
+		}
+	}
+	check(false, 10*time.Minute)
+	l.wait(4 * time.Minute)
+	l.reconcile()
+	check(false, 6*time.Minute)
+	l.wait(6*time.Minute - time.Millisecond)
+	l.poll(unreachable)
+	check(false, time.Millisecond)
+	l.wait(time.Millisecond)
+	l.reconcile()
+	check(true, 10*time.Second)
+	l.around(unreachable)
+	check(true, 10*time.Second)
+	l.poll(unreachable)
+	check(false, 10*time.Second)
+	l.poll(noSuchRegion)
+	check(false, 10*time.Second)
+	l.limit(0)
+	l.reconcile()
+	check(false, 0)
+	l.limit(20 * time.Minute)
+	l.reconcile()
+	check(false, 10*time.Minute)
+}
+
+// If no poll is answered, the deadline stands after two minutes.
+func TestNothingIsAnsweredAtTheDeadline(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		before, after func(l *life, o Observation)
+		failure       Observation
+	}{
+		"the request is polled, the endpoint fails":           {(*life).poll, (*life).poll, unreachable},
+		"the request is polled, the account fails":            {(*life).poll, (*life).poll, denied},
+		"the request is polled, the quota is used up":         {(*life).poll, (*life).poll, throttled},
+		"others are polled, the endpoint fails":               {(*life).around, (*life).around, unreachable},
+		"others are polled, the account fails":                {(*life).around, (*life).around, denied},
+		"the request was polled, then others, which fail too": {(*life).poll, (*life).around, unreachable},
+	} {
+		for _, since := range []time.Duration{time.Minute, 10 * time.Minute, 11 * time.Minute} {
+			t.Run(fmt.Sprintf("%s, %v after creation", sentence, since), func(t *testing.T) {
+				l := limited()
+				for ; l.now.Sub(created) < since; l.wait(30 * time.Second) {
+					l.poll(busy)
+					if l.last.Poll == false {
+						t.Skip("answered after the deadline")
+					}
+				}
+				test.before(l, test.failure)
+				end := max(since, 10*time.Minute) + 2*time.Minute
+				for l.wait(30 * time.Second); l.now.Sub(created) < end; l.wait(30 * time.Second) {
+					l.unfinished(t)
+					test.after(l, test.failure)
+				}
+				l.wait(-time.Second)
+				l.reconcile()
+				l.unfinished(t)
+				l.wait(time.Second)
+				l.reconcile()
+				l.expired(t, notAsked)
+			})
+		}
+	}
+}
+
+func TestAFailureBeforeTheDeadlineIsNoLastPoll(t *testing.T) {
+	for sentence, fail := range map[string]func(*life){
+		"of the request": func(l *life) { l.poll(unreachable) },
+		"of others":      func(l *life) { l.around(unreachable) },
+		"of the account": func(l *life) { l.around(denied) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := limited()
+			l.wait(10*time.Minute - time.Second)
+			fail(l)
+			l.wait(time.Hour) // The operator hung.
+			l.reconcile()
+			l.unfinished(t)
+			if !l.last.Expedite {
+				t.Error("the last poll is not expedited")
+			}
+			l.poll(success)
+			l.wrote(t, rowRunning, rowSucceeded)
+		})
+	}
+}
+
+func TestADeadlineCanBeChangedUntilItEndedTheTask(t *testing.T) {
+	l := limited()
+	l.wait(9 * time.Minute)
+	l.limit(15 * time.Minute)
+	l.pollFor(6*time.Minute-time.Second, time.Second, busy)
+	l.unfinished(t)
+	l.limit(0)
+	l.pollFor(24*time.Hour, time.Minute, busy)
+	l.unfinished(t)
+	l.limit(10 * time.Minute)
+	l.reconcile()
+	l.expired(t, stillRunning) // The last answer came after this deadline, too.
+}
+
+// A deadline of 180 s counts from the first answer, or from the creation as late as both
+// clocks allow: clocks up to five minutes apart end no task early.
+func TestADeadlineStartsWhenBothClocksAgree(t *testing.T) {
+	const limit = 180 * time.Second
+	for sentence, test := range map[string]struct {
+		ahead   time.Duration // The API server's clock, compared with the operator's.
+		tracked time.Duration // When this process began, after the creation.
+		want    time.Duration // The deadline, after the creation.
+	}{
+		"same clocks":                              {0, 0, limit},
+		"the server is 4 minutes behind":           {-4 * time.Minute, 0, limit},
+		"the server is 5 minutes behind":           {-5 * time.Minute, 0, limit},
+		"the server is 4 minutes ahead":            {4 * time.Minute, 0, 4*time.Minute + limit},
+		"a restart after a minute":                 {0, time.Minute, time.Minute + limit},
+		"a restart after an hour":                  {0, time.Hour, 5*time.Minute + limit},
+		"a restart after an hour, server behind":   {-4 * time.Minute, time.Hour, time.Minute + limit},
+		"a restart after an hour, server is ahead": {4 * time.Minute, time.Hour, 9*time.Minute + limit},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLife()
+			l.task.CreationTimestamp = metav1.NewTime(created.Add(test.ahead))
+			l.limit(limit)
+			l.wait(test.tracked)
+			l.reconcile()
+			l.poll(unreachable)
+			wantRequeue := test.want - test.tracked
+			if wantRequeue <= 0 {
+				wantRequeue = 10 * time.Second
+			}
+			if l.last.RequeueAfter != wantRequeue {
+				t.Errorf("requeued after %v, want %v", l.last.RequeueAfter, wantRequeue)
+			}
+			end := max(test.tracked, test.want) + 2*time.Minute
+			l.pollFor(end-test.tracked-time.Second, time.Second, unreachable)
+			l.unfinished(t)
+			l.wait(time.Second)
+			l.poll(unreachable)
+			if rowOf(l.task.Status) != rowExpired {
+				t.Errorf("%v after creation it reads %s", l.now.Sub(created), rowOf(l.task.Status))
+			}
+		})
+	}
+}
+
+func TestADeadlineCountsFromTheFirstAnswer(t *testing.T) {
+	l := newLife()
+	l.limit(10 * time.Minute)
+	l.pollFor(9*time.Minute, time.Minute, throttled)
+	l.wait(time.Minute - 1)
+	l.poll(busy)
+	if l.last.RequeueAfter != 10*time.Minute {
+		t.Errorf("requeued after %v", l.last.RequeueAfter)
+	}
+	l.task.CreationTimestamp = metav1.NewTime(created.Add(-24 * time.Hour)) // It does not matter any more.
+	l.restart()
+	l.wait(9 * time.Minute)
+	l.poll(busy)
+	l.unfinished(t)
+	l.wait(time.Minute)
+	l.poll(busy)
+	l.expired(t, stillRunning)
+}
+
+func TestTheDeadlineIsNotAnEndWithoutALimit(t *testing.T) {
+	for _, o := range []Observation{busy, unreachable, failure(clb.ProblemQueryRefused)} {
+		l := newLife()
+		l.pollFor(365*24*time.Hour, time.Hour, o)
+		l.unfinished(t)
+		if l.last.RequeueAfter != 0 {
+			t.Errorf("requeued after %v", l.last.RequeueAfter)
+		}
+	}
+}

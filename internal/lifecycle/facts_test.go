@@ -1,0 +1,185 @@
+package lifecycle
+
+import (
+	"slices"
+	"time"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+// What may end a task, by the reason that it then has.
+const (
+	nothing  = ""
+	answer0  = v1alpha1.ReasonTaskSucceeded
+	answer1  = v1alpha1.ReasonTaskFailed
+	deadLine = v1alpha1.ReasonDeadlineExceeded
+	refusal  = "a confirmed refusal"
+)
+
+// facts are what really was said in a life, as far as this process of the operator can
+// know it, and what design.md says that follows from that. They restate package
+// lifecycle in the plainest way, and share nothing with it.
+type facts struct {
+	// said is what the polls of the request brought.
+	said []fact
+	// failing are the polls since the last that was answered: of the request, of its
+	// region, and of its account.
+	failing [3][]time.Time
+	// seen are the problems that polls failed with.
+	seen map[clb.Problem]bool
+}
+
+type fact struct {
+	at time.Time
+	Observation
+}
+
+const ofRequest, ofRegion, ofAccount = 0, 1, 2
+
+var (
+	accountProblems = []clb.Problem{
+		clb.ProblemThrottled, clb.ProblemCredentialsMissing, clb.ProblemCredentialsRejected, clb.ProblemClockSkew, clb.ProblemAccessDenied,
+	}
+	endpointProblems = []clb.Problem{
+		clb.ProblemAPIUnavailable, clb.ProblemAPIUnreachable, clb.ProblemUnexpectedAnswer, clb.ProblemQueryRefused,
+		clb.ProblemCertificateUntrusted, clb.ProblemEndpointRefused,
+	}
+	mayYetAppear = []clb.Problem{clb.ProblemTaskNotFound, clb.ProblemLoadBalancerNotFound}
+)
+
+// hear notes a poll, of this request or of another one of its region.
+func (f *facts) hear(o Observation, own bool, now time.Time) {
+	if own {
+		f.said = append(f.said, fact{now, o})
+		f.failing[ofRequest] = append(f.failing[ofRequest], now)
+	}
+	if o.Err != nil {
+		f.seen[o.Err.Problem] = true
+	}
+	switch {
+	case o.Err == nil && own:
+		f.failing = [3][]time.Time{}
+	case o.Err == nil || isAboutRequest(o.Err.Problem):
+		f.failing[ofRegion], f.failing[ofAccount] = nil, nil
+	case slices.Contains(endpointProblems, o.Err.Problem):
+		f.failing[ofRegion] = append(f.failing[ofRegion], now)
+	case slices.Contains(accountProblems, o.Err.Problem):
+		f.failing[ofAccount] = append(f.failing[ofAccount], now)
+	default:
+		panic("a problem that the tests do not know: " + o.Err.Problem)
+	}
+}
+
+// forget notes that the history of the request was dropped.
+func (f *facts) forget() { f.said, f.failing[ofRequest] = nil, nil }
+
+func (f *facts) fork() facts {
+	other := *f
+	other.said = slices.Clip(f.said)
+	for i := range other.failing {
+		other.failing[i] = slices.Clip(f.failing[i])
+	}
+	other.seen = map[clb.Problem]bool{}
+	for p := range f.seen {
+		other.seen[p] = true
+	}
+	return other
+}
+
+// answered returns the last answer, nil for none.
+func (f *facts) answered() *fact {
+	for _, said := range slices.Backward(f.said) {
+		if said.Err == nil {
+			return &said
+		}
+	}
+	return nil
+}
+
+// verdict returns the cause that the first verdict of the API is.
+func (f *facts) verdict() string {
+	for _, said := range f.said {
+		switch {
+		case said.Err != nil:
+		case said.Status.State == clb.Succeeded:
+			return answer0
+		case said.Status.State == clb.Failed:
+			return answer1
+		}
+	}
+	return nothing
+}
+
+// refused reports whether the API has refused the request three times in a row over 30 s,
+// or over ten minutes if it has been answered before, and after the grace.
+func (f *facts) refused(task *v1alpha1.CLBTask, begun time.Time) bool {
+	var row []fact
+	enough := 30 * time.Second
+	if task.Status.StartTime != nil {
+		enough = 10 * time.Minute
+	}
+	for _, said := range f.said {
+		switch {
+		case said.Err == nil:
+			row, enough = nil, 10*time.Minute
+		case !isAboutRequest(said.Err.Problem):
+		case len(row) > 0 && row[0].Err.Problem != said.Err.Problem:
+			row = []fact{said}
+		default:
+			row = append(row, said)
+		}
+	}
+	if len(row) < 3 || row[len(row)-1].at.Sub(row[0].at) < enough {
+		return false
+	}
+	last := row[len(row)-1]
+	surelyOld := last.at.Sub(begun) >= grace || last.at.Sub(task.CreationTimestamp.Time) >= grace+5*time.Minute
+	return surelyOld || !slices.Contains(mayYetAppear, last.Err.Problem)
+}
+
+// deadline returns when the task is to end; false for never.
+func (f *facts) deadline(task *v1alpha1.CLBTask, begun, now time.Time) (time.Time, bool) {
+	limit := time.Duration(task.Spec.ActiveDeadlineSeconds) * time.Second
+	if begun.IsZero() {
+		begun = now
+	}
+	// The creation, between what the two clocks say of it.
+	oldest, newest := task.CreationTimestamp.Time, task.CreationTimestamp.Add(5*time.Minute)
+	start := slices.MinFunc([]time.Time{slices.MaxFunc([]time.Time{begun, oldest}, time.Time.Compare), newest}, time.Time.Compare)
+	switch {
+	case task.Status.StartTime != nil:
+		start = task.Status.StartTime.Time
+	case f.answered() != nil:
+		start = now
+	}
+	return start.Add(limit), limit > 0
+}
+
+// overdue reports whether the deadline stands: the request was in progress then, or
+// nothing was answered for two minutes, with at least one poll after the deadline.
+func (f *facts) overdue(deadline, now time.Time) bool {
+	if last := f.answered(); last != nil && !last.at.Before(deadline) {
+		return true
+	}
+	var first, last time.Time
+	for _, failing := range f.failing {
+		if len(failing) == 0 {
+			continue
+		}
+		if first.IsZero() || failing[0].Before(first) {
+			first = failing[0]
+		}
+		if end := failing[len(failing)-1]; end.After(last) {
+			last = end
+		}
+	}
+	waited := min(now.Sub(first), now.Sub(deadline))
+	return !last.IsZero() && !last.Before(deadline) && waited >= 2*time.Minute
+}
+
+// polledSince reports whether a poll of the request was sent at or after a time: the last
+// one, since a clock may be put back.
+func (f *facts) polledSince(at time.Time) bool {
+	return len(f.said) > 0 && !f.said[len(f.said)-1].at.Before(at)
+}

@@ -1,0 +1,143 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+// Observation is the result of one poll: a status, or an error in its place.
+type Observation struct {
+	Status clb.TaskStatus
+	// Err is nil if Status holds.
+	Err *clb.Error
+}
+
+// History is what the API has said of one request since this process began to
+// track it. It is a value: Observe returns another one.
+type History struct {
+	// Begun is when this process began to track the request.
+	Begun time.Time
+	// Polled is when the last poll was sent; zero before the first.
+	Polled time.Time
+	// Status is the last status that the API reported, nil before the first, and
+	// Answered when the poll for it was sent.
+	Status   *clb.TaskStatus
+	Answered time.Time
+	// Unanswered is when the first poll was sent since the last answered one; zero if
+	// the last poll was answered.
+	Unanswered time.Time
+
+	refused *refusals
+	// trend is how the request's own polls go: failures of the account and the
+	// quota say nothing of it. Nil before the first failure.
+	trend *Trend
+}
+
+// refusals are errors in a row that speak of the request itself. Failures of other
+// kinds in between neither count nor end the row.
+type refusals struct {
+	last        *clb.Error
+	count       int
+	first, when time.Time // Of the first and the last in the row.
+}
+
+// Verdict reports whether the API has said how the request ended.
+func (h History) Verdict() bool {
+	return h.Status != nil && h.Status.State != clb.InProgress
+}
+
+// Observe returns the history after one more poll, which was sent at now. A verdict
+// is never replaced.
+func (h History) Observe(o Observation, now time.Time) History {
+	if h.Verdict() {
+		return h
+	}
+	h.Polled = now
+	if o.Err == nil {
+		status := o.Status
+		h.Status, h.Answered, h.Unanswered, h.refused = &status, now, time.Time{}, nil
+		h.trend = h.trend.next(nil, now)
+		return h
+	}
+	if h.Unanswered.IsZero() {
+		h.Unanswered = now
+	}
+	switch About(o.Err.Problem) {
+	case AboutRequest:
+		h.refused = h.refused.add(o.Err, now)
+	case AboutEndpoint:
+	case AboutAccount, AboutQuota:
+		return h
+	}
+	h.trend = h.trend.next(o.Err, now)
+	return h
+}
+
+func (r *refusals) add(err *clb.Error, now time.Time) *refusals {
+	next := refusals{last: err, count: 1, first: now, when: now}
+	if r != nil && r.last.Problem == err.Problem {
+		next.count, next.first = r.count+1, r.first
+	}
+	return &next
+}
+
+// shown returns what conditions show of the request's own polls, nil for nothing.
+func (h History) shown() *Failure {
+	if h.trend == nil {
+		return nil
+	}
+	return h.trend.Shown
+}
+
+// Health is how the polls around a request go: those of its account at its host,
+// and those of its region there. A request's history cannot tell, since it is not
+// polled while others probe.
+type Health struct {
+	Account, Endpoint Trend
+}
+
+// Observe returns the health after a poll of any request of the account and region.
+func (h Health) Observe(o Observation, now time.Time) Health {
+	if o.Err != nil {
+		switch About(o.Err.Problem) {
+		case AboutAccount, AboutQuota:
+			h.Account = h.Account.Observe(o.Err, now)
+			return h
+		case AboutEndpoint:
+			h.Endpoint = h.Endpoint.Observe(o.Err, now)
+			return h
+		case AboutRequest: // An API that refuses one request serves the others.
+		}
+	}
+	h.Account, h.Endpoint = h.Account.Observe(nil, now), h.Endpoint.Observe(nil, now)
+	return h
+}
+
+// shown returns the problem that conditions show, nil for none. A throttled poll says
+// less than a failed one.
+func (h Health) shown() *Failure {
+	account := h.Account.Shown
+	if account == nil || h.Endpoint.Shown != nil && About(account.Problem) == AboutQuota {
+		return h.Endpoint.Shown
+	}
+	return account
+}
+
+// unanswered returns when the first and the last poll was sent since polls of the
+// request, or all around it, bring no answer; zero if they do.
+func (h Health) unanswered(history History) (first, last time.Time) {
+	if !history.Unanswered.IsZero() {
+		first, last = history.Unanswered, history.Polled
+	}
+	for _, trend := range []Trend{h.Account, h.Endpoint} {
+		if !trend.runFailed {
+			continue
+		}
+		if first.IsZero() || trend.runSince.Before(first) {
+			first = trend.runSince
+		}
+		last = latest(last, trend.runUntil)
+	}
+	return first, last
+}

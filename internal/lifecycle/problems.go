@@ -1,0 +1,168 @@
+package lifecycle
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+// Subject is what a problem is about. Its backoff lives there, and so do the objects
+// that report it.
+type Subject int
+
+// The subjects.
+const (
+	AboutRequest  Subject = iota // One request: the objects that name it.
+	AboutEndpoint                // A region at its host: the objects of both.
+	AboutAccount                 // The signer of the polls: all objects of that account at that host.
+	AboutQuota                   // The account's quota at a host: the same objects.
+)
+
+// Failure is what a poll failed with, as far as conditions name it.
+type Failure struct {
+	Problem clb.Problem
+	Code    string
+	Skew    time.Duration // For clb.ProblemClockSkew.
+}
+
+// problem is what is known of a clb.Problem.
+type problem struct {
+	reason string
+	about  Subject
+	// needsIntervention says that it does not go away by itself.
+	needsIntervention bool
+	// mayAppear says that a request that is new may still become known.
+	mayAppear bool
+	// ongoing says what is wrong and what to do while polls go on. It repeats with
+	// every failed poll, so it holds nothing that differs from one to the next: no
+	// time, no count, no request ID of a call, no text of the API's.
+	ongoing func(v1alpha1.CLBTaskSpec, *Failure) string
+	// final says why a task ended without a verdict; nil for a problem that ends none.
+	// The code and the call are added to it.
+	final func(v1alpha1.CLBTaskSpec, *clb.Error) string
+}
+
+// problems is all that the operator knows of problems: a new one is one entry.
+var problems = map[clb.Problem]problem{
+	clb.ProblemThrottled: {
+		reason: v1alpha1.ReasonThrottled, about: AboutQuota,
+		ongoing: text("The account's API quota is used up by other programs; polling goes on as the quota allows."),
+	},
+	clb.ProblemAPIUnavailable: {
+		reason: v1alpha1.ReasonAPIUnavailable, about: AboutEndpoint,
+		ongoing: text("The CLB API answers with errors of its own; polling goes on."),
+	},
+	clb.ProblemQueryRefused: {
+		reason: v1alpha1.ReasonQueryRefused, about: AboutEndpoint,
+		ongoing: withCode("The CLB API refuses to tell the status (%s); polling goes on."),
+	},
+	clb.ProblemAPIUnreachable: {
+		reason: v1alpha1.ReasonAPIUnreachable, about: AboutEndpoint,
+		ongoing: text("No usable answer comes from the CLB API; polling goes on. If this lasts, check the operator's network and proxy."),
+	},
+	clb.ProblemUnexpectedAnswer: {
+		reason: v1alpha1.ReasonUnexpectedAnswer, about: AboutEndpoint,
+		ongoing: text("The CLB API answers without a known task status; polling goes on."),
+	},
+	clb.ProblemCertificateUntrusted: {
+		reason: v1alpha1.ReasonCertificateUntrusted, about: AboutEndpoint, needsIntervention: true,
+		ongoing: text("The certificate of the CLB endpoint is not trusted: check --clb-endpoint and the operator's CA certificates."),
+	},
+	clb.ProblemEndpointRefused: {
+		reason: v1alpha1.ReasonEndpointRefused, about: AboutEndpoint, needsIntervention: true,
+		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
+			return fmt.Sprintf("The endpoint refuses DescribeTaskStatus in %s (%s): check --clb-endpoint and --clb-root-domain.", spec.Region, f.Code)
+		},
+	},
+	clb.ProblemCredentialsMissing: {
+		reason: v1alpha1.ReasonCredentialsMissing, about: AboutAccount, needsIntervention: true,
+		ongoing: text("The operator has no Tencent Cloud credentials: create the Secret clbtask-operator-credentials with the keys secretId and secretKey " +
+			"in the operator's namespace, and restart the operator, which reads " + clb.EnvSecretID + " and " + clb.EnvSecretKey + " when it starts."),
+	},
+	clb.ProblemCredentialsRejected: {
+		reason: v1alpha1.ReasonCredentialsRejected, about: AboutAccount, needsIntervention: true,
+		ongoing: withCode("The CLB API rejects the operator's credentials (%s): check the SecretId, the SecretKey and the token's lifetime."),
+	},
+	clb.ProblemClockSkew: {
+		reason: v1alpha1.ReasonClockSkew, about: AboutAccount, needsIntervention: true,
+		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string { return skewText(f.Skew) },
+	},
+	clb.ProblemAccessDenied: {
+		reason: v1alpha1.ReasonAccessDenied, about: AboutAccount, needsIntervention: true,
+		ongoing: withCode("The operator's account may not call clb:DescribeTaskStatus (%s): allow this action in CAM."),
+	},
+	clb.ProblemTaskNotFound: {
+		reason: v1alpha1.ReasonTaskNotFound, about: AboutRequest, mayAppear: true,
+		ongoing: withRequest("The CLB API does not know request ID %s in %s yet; polling goes on."),
+		final:   finalWithRequest("The CLB API does not know request ID %s in %s: check both"),
+	},
+	clb.ProblemLoadBalancerNotFound: {
+		reason: v1alpha1.ReasonLoadBalancerNotFound, about: AboutRequest, mayAppear: true,
+		ongoing: withRequest("The load balancer of request ID %s in %s is not there; polling goes on."),
+		final:   finalWithRequest("The load balancer of request ID %s in %s is gone, so the API cannot tell how the request ended"),
+	},
+	clb.ProblemInvalidRegion: {
+		reason: v1alpha1.ReasonInvalidRegion, about: AboutRequest, needsIntervention: true,
+		ongoing: withRequest("The CLB API does not serve request ID %s in region %s: check the region."),
+		final:   finalWithRequest("The CLB API does not serve request ID %s in region %s: check the region"),
+	},
+	clb.ProblemInvalidRequest: {
+		reason: v1alpha1.ReasonInvalidRequest, about: AboutRequest, needsIntervention: true,
+		ongoing: withCode("The CLB API refuses the query as malformed (%s): check requestId and region."),
+		final: func(_ v1alpha1.CLBTaskSpec, err *clb.Error) string {
+			if err.Message == "" {
+				return "The CLB API refuses the query as malformed: check requestId and region"
+			}
+			// The API's own words name the parameter.
+			return "The CLB API refuses the query as malformed: " + trimStop(truncate(err.Message, v1alpha1.MaxMessageLength))
+		},
+	},
+}
+
+// About returns what a problem is about.
+func About(p clb.Problem) Subject { return problems[p].about }
+
+// NeedsIntervention reports whether a problem does not go away by itself.
+func NeedsIntervention(p clb.Problem) bool { return problems[p].needsIntervention }
+
+func mayAppear(p clb.Problem) bool { return problems[p].mayAppear }
+
+// finalText says why a task ended without a verdict. It is written once, so it names
+// the code and the call.
+func finalText(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
+	return fmt.Sprintf("%s. Code %s%s.", problems[err.Problem].final(spec, err), err.Code, ofCall(err.RequestID))
+}
+
+func text(sentence string) func(v1alpha1.CLBTaskSpec, *Failure) string {
+	return func(v1alpha1.CLBTaskSpec, *Failure) string { return sentence }
+}
+
+func withCode(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {
+	return func(_ v1alpha1.CLBTaskSpec, f *Failure) string { return fmt.Sprintf(format, f.Code) }
+}
+
+func withRequest(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {
+	return func(spec v1alpha1.CLBTaskSpec, _ *Failure) string {
+		return fmt.Sprintf(format, spec.RequestID, spec.Region)
+	}
+}
+
+func finalWithRequest(format string) func(v1alpha1.CLBTaskSpec, *clb.Error) string {
+	return func(spec v1alpha1.CLBTaskSpec, _ *clb.Error) string {
+		return fmt.Sprintf(format, spec.RequestID, spec.Region)
+	}
+}
+
+func skewText(skew time.Duration) string {
+	const remedy = "synchronise the node's clock"
+	switch minutes := int(skew.Abs().Round(time.Minute).Minutes()); {
+	case minutes == 0:
+		return "The CLB API finds the signature expired: " + remedy + "."
+	case skew > 0:
+		return fmt.Sprintf("The operator's clock is some %d minutes ahead of the CLB API's: %s.", minutes, remedy)
+	default:
+		return fmt.Sprintf("The operator's clock is some %d minutes behind the CLB API's: %s.", minutes, remedy)
+	}
+}

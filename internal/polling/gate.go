@@ -1,0 +1,189 @@
+package polling
+
+import (
+	"math"
+	"time"
+)
+
+const (
+	// remembered is the weight of what a gate knew before a result in what it knows
+	// after it.
+	remembered = 7.0 / 8
+	// accountWeight is how many results a failure of the account counts for. It is
+	// hardly ever chance: three in a row close a gate.
+	accountWeight = 5
+	// healthyShare is the share of clean results from which on a gate is open.
+	healthyShare = 0.25
+	// surprise is the probability below which a row of failures is taken for the
+	// task's own.
+	surprise = 0.001
+)
+
+// gate is one region of a bucket: what fails together. While most of its calls
+// fail it is closed: it lets fewer calls through, down to one at a time and one a
+// second. A due task that it does not let through is parked here, and those that
+// were tried longest ago come back first, so that one odd request cannot keep it
+// closed. A healthy gate parks the tasks that wait for the end of their own backoff.
+type gate[K comparable] struct {
+	position // Among the gates of its bucket that are to send back a task.
+	bucket   *bucket[K]
+	region   string
+	tasks    int
+	out      int // Turns.
+
+	share    float64       // Of clean results, weighted exponentially.
+	results  uint32        // How many it has seen.
+	answered time.Duration // When the last answer came, or never.
+	last     time.Duration // When the last turn was granted.
+	account  bool          // The last failure was the account's.
+	pause    time.Duration // Between two polls while it is closed by such.
+	failed   time.Duration // When the last of those polls failed.
+
+	parked heap[*entry[K]]
+	back   *entry[K] // The task that a closed gate has sent back to its line.
+}
+
+func (g *gate[K]) healthy() bool { return g.share >= healthyShare }
+
+// capacity returns how many calls a closed gate lets be out at once.
+func (g *gate[K]) capacity() int {
+	if g.account {
+		return 1
+	}
+	return max(int(math.Ceil(float64(g.bucket.limit.most)*g.share/healthyShare)), 1)
+}
+
+// opens returns the time before which the gate grants no turn.
+func (g *gate[K]) opens() time.Duration {
+	switch {
+	case g.healthy():
+		return never
+	case g.out >= g.capacity():
+		return ever
+	case g.account:
+		return g.last + g.pause
+	default:
+		return g.last + Window/time.Duration(g.capacity())
+	}
+}
+
+// fit files the gate by when it sends back its next task, or drops it if nobody
+// uses it.
+func (g *gate[K]) fit() {
+	b := g.bucket
+	b.gates.take(g)
+	at := g.opens()
+	if g.healthy() {
+		at = g.parked.next()
+	}
+	if len(g.parked) > 0 && g.back == nil && at < ever {
+		b.gates.put(g, at)
+	}
+	if g.tasks == 0 && g.out == 0 {
+		delete(b.regions, g.region)
+		delete(b.suspects, g)
+	}
+}
+
+// grant counts a turn that is granted now.
+func (g *gate[K]) grant(now time.Duration) {
+	g.out++
+	g.last, g.back = now, nil
+	if !g.healthy() && g.account {
+		g.pause = grow(g.pause, Window)
+	}
+	g.fit()
+}
+
+// park takes in a task that is in no heap.
+func (g *gate[K]) park(e *entry[K]) {
+	e.state = parked
+	key := e.due
+	if !g.healthy() {
+		e.forgive()
+		key = e.tried
+	}
+	if g.back == e {
+		g.back = nil
+	}
+	g.parked.put(e, key)
+	g.fit()
+}
+
+// sendBack lets the first parked task compete for a turn again.
+func (g *gate[K]) sendBack(now time.Duration) {
+	e := g.parked.pop()
+	e.due = min(e.due, now)
+	if !g.healthy() {
+		g.back = e
+	}
+	g.bucket.place(e, now)
+	g.fit()
+}
+
+// clean notes an answer from the region. The first one after failures of the
+// account opens it at once.
+func (g *gate[K]) clean(now time.Duration) {
+	if g.account && !g.healthy() {
+		g.open()
+	}
+	g.share = 1 - remembered*(1-g.share)
+	g.results++
+	g.pause, g.answered = 0, now
+	if g.healthy() {
+		g.back = nil
+	}
+	g.fit()
+}
+
+func (g *gate[K]) open() {
+	g.share, g.back = 1, nil
+	g.fit()
+}
+
+// fail notes a failed call of a task. A probe is one that the closed gate let
+// through: two of those without an answer of the bucket in between make the gate
+// wait for the account as a whole.
+func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
+	healthy, weight := g.healthy(), 1
+	if g.account = account; account {
+		weight = accountWeight
+		if probe && g.failed > g.bucket.answered {
+			g.bucket.suspects[g] = struct{}{}
+		}
+		if probe {
+			g.failed = now
+		}
+	}
+	keep := math.Pow(remembered, float64(weight))
+	since := math.Pow(remembered, float64(g.results-e.seen))
+	e.blame = float32(1 - keep*(1-since*float64(e.blame)))
+	g.share *= keep
+	g.results += uint32(weight)
+	e.seen = g.results
+	e.failures++
+	if healthy && !g.healthy() { // Nobody waits for a backoff of its own now.
+		backing := g.parked
+		g.parked = nil
+		for _, k := range backing {
+			k.item.position = 0
+			k.item.due = min(k.item.due, now)
+			g.park(k.item)
+		}
+	}
+}
+
+// backoff returns how long a task whose call failed has to wait for itself. What
+// happens to others as well costs it nothing but the call: the gate sees to
+// that. A row of failures that is unlikely, given how the other tasks of the region
+// fare, is its own. The backoff grows while others are answered.
+func (g *gate[K]) backoff(e *entry[K]) time.Duration {
+	others := min(g.share/float64(1-e.blame), 1) // The share without its own failures.
+	if !g.healthy() || e.failures < 2 || math.Pow(1-others, float64(e.failures)) > surprise {
+		return 0
+	}
+	if e.backoff == 0 || g.answered > e.tried-e.backoff {
+		e.backoff = grow(e.backoff, firstBackoff)
+	}
+	return e.backoff
+}

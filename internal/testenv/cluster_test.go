@@ -1,0 +1,372 @@
+package testenv_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/watch"
+	eventsclient "k8s.io/client-go/kubernetes/typed/events/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/testenv"
+)
+
+func TestNewTaskHasTheDefaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		pass(1500 * time.Millisecond)
+		cluster := testenv.New(t)
+		task := newTask("task")
+		task.Status.Phase = v1alpha1.PhaseSucceeded
+		must(t, cluster.Client().Create(t.Context(), task))
+		switch {
+		case task.Status.Phase != v1alpha1.PhasePending, len(task.Status.Conditions) == 0, task.Status.ObservedGeneration != -1:
+			t.Errorf("status is %+v", task.Status)
+		case task.UID == "", task.ResourceVersion == "", task.Generation != 1:
+			t.Errorf("metadata is %+v", task.ObjectMeta)
+		case !task.CreationTimestamp.Time.Equal(time.Now().Truncate(time.Second)):
+			t.Errorf("created at %s, now %s", task.CreationTimestamp, time.Now())
+		}
+	})
+}
+
+func TestWrites(t *testing.T) {
+	patch := func(text string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(text)) }
+	status := func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask, text string) error {
+		return c.Status().Patch(ctx, task, patch(text))
+	}
+	for name, test := range map[string]struct {
+		write func(context.Context, client.Client, *v1alpha1.CLBTask) error
+		fails func(error) bool
+		check func(before, after *v1alpha1.CLBTask) bool
+	}{
+		"a status patch changes the status alone": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, `{"metadata":{"labels":{"a":"b"}},"spec":{"suspend":true},"status":{"phase":"Running"}}`)
+			},
+			check: func(before, after *v1alpha1.CLBTask) bool {
+				return after.Status.Phase == v1alpha1.PhaseRunning && !after.Spec.Suspend && len(after.Labels) == 0 &&
+					after.Generation == 1 && after.ResourceVersion != before.ResourceVersion
+			},
+		},
+		"a status patch that changes nothing keeps the version": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, `{"status":{"phase":"Pending","observedGeneration":-1}}`)
+			},
+			check: func(before, after *v1alpha1.CLBTask) bool { return after.ResourceVersion == before.ResourceVersion },
+		},
+		"a status patch from an earlier version conflicts": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, `{"metadata":{"resourceVersion":"1"},"status":{"phase":"Running"}}`)
+			},
+			fails: apierrors.IsConflict,
+		},
+		"a status patch of another uid conflicts": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, `{"metadata":{"uid":"other"},"status":{"phase":"Running"}}`)
+			},
+			fails: apierrors.IsConflict,
+		},
+		"a verdict is immutable": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				if err := status(ctx, c, task, `{"status":{"phase":"Failed"}}`); err != nil {
+					return err
+				}
+				return status(ctx, c, task, `{"status":null}`)
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"a phase must be one of the enum": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, `{"status":{"phase":"Done"}}`)
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"a message has a limit": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, fmt.Sprintf(`{"status":{"message":%q}}`, strings.Repeat("x", v1alpha1.MaxMessageLength+1)))
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"a message counts in characters": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return status(ctx, c, task, fmt.Sprintf(`{"status":{"message":%q}}`, strings.Repeat("界", v1alpha1.MaxMessageLength)))
+			},
+		},
+		"a change of the spec raises the generation, and does not touch the status": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				task.Spec.Suspend, task.Status.Phase = true, v1alpha1.PhaseSucceeded
+				return c.Update(ctx, task)
+			},
+			check: func(_, after *v1alpha1.CLBTask) bool {
+				return after.Spec.Suspend && after.Generation == 2 && after.Status.Phase == v1alpha1.PhasePending
+			},
+		},
+		"a label does not raise the generation": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return c.Patch(ctx, task, patch(`{"metadata":{"labels":{"a":"b"}}}`))
+			},
+			check: func(_, after *v1alpha1.CLBTask) bool { return after.Labels["a"] == "b" && after.Generation == 1 },
+		},
+		"a request ID is immutable": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				task.Spec.RequestID = "other"
+				return c.Update(ctx, task)
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"an update needs a version": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				task.ResourceVersion = ""
+				return c.Update(ctx, task)
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"a name is taken once": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return c.Create(ctx, newTask(task.Name))
+			},
+			fails: apierrors.IsAlreadyExists,
+		},
+		"a region is required": {
+			write: func(ctx context.Context, c client.Client, _ *v1alpha1.CLBTask) error {
+				task := newTask("other")
+				task.Spec.Region = ""
+				return c.Create(ctx, task)
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"a deleted task is gone": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				if err := c.Delete(ctx, task); err != nil {
+					return err
+				}
+				return c.Get(ctx, client.ObjectKeyFromObject(task), task)
+			},
+			fails: apierrors.IsNotFound,
+		},
+		"JSON patches are unsupported": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return c.Patch(ctx, task, client.RawPatch(types.JSONPatchType, []byte(`[]`)))
+			},
+			fails: apierrors.IsUnsupportedMediaType,
+		},
+		"other resources are missing": {
+			write: func(ctx context.Context, c client.Client, _ *v1alpha1.CLBTask) error {
+				return c.SubResource("scale").Get(ctx, newTask("task"), newTask("task"))
+			},
+			fails: apierrors.IsNotFound,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := testenv.New(t)
+			before := create(t, cluster, "task")
+			err := test.write(t.Context(), cluster.Client(), before.DeepCopy())
+			if test.fails != nil {
+				if !test.fails(err) {
+					t.Errorf("error is %v", err)
+				}
+				return
+			}
+			must(t, err)
+			after := new(v1alpha1.CLBTask)
+			must(t, cluster.Client().Get(t.Context(), client.ObjectKeyFromObject(before), after))
+			if test.check != nil && !test.check(before, after) {
+				t.Errorf("task is %+v", after)
+			}
+		})
+	}
+}
+
+func names(list *v1alpha1.CLBTaskList) (names []string) {
+	for _, task := range list.Items {
+		names = append(names, task.Namespace+"/"+task.Name)
+	}
+	return names
+}
+
+func TestLists(t *testing.T) {
+	cluster := testenv.New(t)
+	c := cluster.Client()
+	for _, name := range []string{"a", "b", "c"} {
+		create(t, cluster, name)
+	}
+	other := newTask("d")
+	other.Namespace, other.Spec.Region = "other", "ap-beijing"
+	must(t, c.Create(t.Context(), other))
+	must(t, c.Status().Patch(t.Context(), newTask("b"), client.RawPatch(types.MergePatchType, []byte(`{"status":{"phase":"Succeeded"}}`))))
+	for name, test := range map[string]struct {
+		options client.ListOptions
+		want    string
+	}{
+		"all":           {want: "default/a default/b default/c other/d"},
+		"a namespace":   {options: client.ListOptions{Namespace: "other"}, want: "other/d"},
+		"a limit":       {options: client.ListOptions{Limit: 2}, want: "default/a default/b"},
+		"a region":      {options: client.ListOptions{Raw: &metav1.ListOptions{FieldSelector: "spec.region==ap-beijing"}}, want: "other/d"},
+		"a phase":       {options: client.ListOptions{Raw: &metav1.ListOptions{FieldSelector: "status.phase=Succeeded"}}, want: "default/b"},
+		"not a phase":   {options: client.ListOptions{Raw: &metav1.ListOptions{FieldSelector: "status.phase!=Succeeded,status.phase!=Failed"}}, want: "default/a default/c other/d"},
+		"another field": {options: client.ListOptions{Raw: &metav1.ListOptions{FieldSelector: "spec.suspend=true"}}, want: "BadRequest"},
+		"the future":    {options: client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: "99"}}, want: "Timeout"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			list := new(v1alpha1.CLBTaskList)
+			got := string(apierrors.ReasonForError(c.List(t.Context(), list, &test.options)))
+			if got += strings.Join(names(list), " "); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
+			}
+		})
+	}
+}
+
+func TestPagesShowOneVersion(t *testing.T) {
+	cluster := testenv.New(t)
+	c := cluster.Client()
+	for _, name := range []string{"a", "b", "c", "d"} {
+		create(t, cluster, name)
+	}
+	first, second := new(v1alpha1.CLBTaskList), new(v1alpha1.CLBTaskList)
+	must(t, c.List(t.Context(), first, client.Limit(2)))
+	must(t, c.Delete(t.Context(), newTask("c")))
+	create(t, cluster, "e")
+	must(t, c.List(t.Context(), second, client.Continue(first.Continue)))
+	if got := slices.Concat(names(first), names(second)); fmt.Sprint(got) != "[default/a default/b default/c default/d]" || second.ResourceVersion != first.ResourceVersion {
+		t.Errorf("pages hold %v, of versions %s and %s", got, first.ResourceVersion, second.ResourceVersion)
+	}
+	cluster.Expire(nil)
+	if err := c.List(t.Context(), second, client.Continue(first.Continue)); !apierrors.IsResourceExpired(err) {
+		t.Errorf("after the history is gone: %v", err)
+	}
+}
+
+func TestWatchFollowsASelection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := testenv.New(t)
+		c := cluster.Client()
+		create(t, cluster, "old")
+		list := new(v1alpha1.CLBTaskList)
+		must(t, c.List(t.Context(), list))
+		options := &metav1.ListOptions{ResourceVersion: list.ResourceVersion, FieldSelector: "status.phase!=Running", TimeoutSeconds: new(int64(60))}
+		watcher, err := c.Watch(t.Context(), list, &client.ListOptions{Raw: options})
+		must(t, err)
+		task := create(t, cluster, "task")
+		for _, text := range []string{`{"status":{"message":"x"}}`, `{"status":{"phase":"Running"}}`, `{"status":{"message":"y"}}`, `{"status":{"phase":"Suspended"}}`} {
+			must(t, c.Status().Patch(t.Context(), task, client.RawPatch(types.MergePatchType, []byte(text))))
+		}
+		must(t, c.Delete(t.Context(), task))
+		var got []string
+		began := time.Now()
+		for event := range watcher.ResultChan() {
+			got = append(got, fmt.Sprint(event.Type, " ", event.Object.(*v1alpha1.CLBTask).ResourceVersion))
+		}
+		if want := "[ADDED 3 MODIFIED 4 DELETED 5 ADDED 7 DELETED 8]"; fmt.Sprint(got) != want {
+			t.Errorf("got %v, want %s", got, want)
+		}
+		if lasted := time.Since(began); lasted != time.Minute {
+			t.Errorf("the watch lasted %s", lasted)
+		}
+	})
+}
+
+func TestExpiredWatchGetsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := testenv.New(t)
+		c := cluster.Client()
+		task := create(t, cluster, "task")
+		cluster.Expire(nil)
+		watcher, err := c.Watch(t.Context(), new(v1alpha1.CLBTaskList), &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: task.ResourceVersion}})
+		must(t, err)
+		event := <-watcher.ResultChan()
+		if event.Type != watch.Error || !apierrors.IsResourceExpired(apierrors.FromObject(event.Object)) {
+			t.Errorf("got %v", event)
+		}
+		if _, open := <-watcher.ResultChan(); open {
+			t.Error("the watch goes on")
+		}
+	})
+}
+
+func TestEvents(t *testing.T) {
+	cluster := testenv.New(t)
+	task := create(t, cluster, "task")
+	all, err := eventsclient.NewForConfig(cluster.Config())
+	must(t, err)
+	events := all.Events(task.Namespace)
+	made := func(name, note string) *eventsv1.Event {
+		return &eventsv1.Event{
+			ObjectMeta: metav1.ObjectMeta{Namespace: task.Namespace, Name: name}, EventTime: metav1.NowMicro(),
+			Type: corev1.EventTypeNormal, Reason: "Done", Action: "Test", Note: note, ReportingController: "test", ReportingInstance: "test-0",
+			Regarding: corev1.ObjectReference{Kind: "CLBTask", Namespace: task.Namespace, Name: task.Name, UID: task.UID},
+		}
+	}
+	_, err = events.Create(t.Context(), made("one", strings.Repeat("x", 1024)), metav1.CreateOptions{})
+	must(t, err)
+	if _, err := events.Create(t.Context(), made("one", ""), metav1.CreateOptions{}); !apierrors.IsAlreadyExists(err) {
+		t.Errorf("the second of a name: %v", err)
+	}
+	if _, err := events.Create(t.Context(), made("two", strings.Repeat("界", 342)), metav1.CreateOptions{}); !apierrors.IsInvalid(err) {
+		t.Errorf("a note of 1026 bytes: %v", err)
+	}
+	series := []byte(`{"series":{"count":2,"lastObservedTime":"2026-01-01T00:00:00.000000Z"}}`)
+	_, err = events.Patch(t.Context(), "one", types.StrategicMergePatchType, series, metav1.PatchOptions{})
+	must(t, err)
+	if _, err := events.Patch(t.Context(), "three", types.StrategicMergePatchType, series, metav1.PatchOptions{}); !apierrors.IsNotFound(err) {
+		t.Errorf("a patch of none: %v", err)
+	}
+	if got := cluster.Events(client.ObjectKeyFromObject(task)); len(got) != 1 || got[0].Series.Count != 2 || got[0].Reason != "Done" {
+		t.Errorf("events are %+v", got)
+	}
+}
+
+func TestFaultsAndCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cluster := testenv.New(t)
+		task := create(t, cluster, "task")
+		c, err := client.New(cluster.Config(), client.Options{Scheme: cluster.Scheme(), Mapper: cluster.Mapper()})
+		must(t, err)
+		cluster.SetLatency(2 * time.Second)
+		faults := []error{nil, apierrors.NewInternalError(errByTest), errByTest, testenv.Lost(errByTest)}
+		cluster.SetFault(func(request *http.Request) error {
+			if !testenv.IsStatusWrite(request) {
+				return nil
+			}
+			fault := faults[0]
+			faults = faults[1:]
+			return fault
+		})
+		began := time.Now()
+		must(t, c.Get(t.Context(), client.ObjectKeyFromObject(task), task))
+		for i, phase := range []string{"Running", "Suspended", "Pending", "Unknown"} {
+			err := c.Status().Patch(t.Context(), task, client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"status":{"phase":%q}}`, phase)))
+			if (i == 0) != (err == nil) || apierrors.IsInternalError(err) != (i == 1) {
+				t.Errorf("patch %d: %v", i, err)
+			}
+		}
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("five requests took %s", took)
+		}
+		if got := phase(t, cluster, task); got != v1alpha1.PhaseUnknown {
+			t.Errorf("the task is %s", got)
+		}
+		if got := cluster.StatusWrites(task.UID); got != 2 {
+			t.Errorf("counted %d status writes", got)
+		}
+		var got []string
+		for _, request := range cluster.Requests() {
+			got = append(got, fmt.Sprint(request.Verb, " ", request.Code))
+		}
+		if want := "[get 200 patch 200 patch 500 patch 0 patch 0]"; fmt.Sprint(got) != want {
+			t.Errorf("requests are %v, want %s", got, want)
+		}
+	})
+}

@@ -1,0 +1,31 @@
+// Package testenv is an API server for CLBTasks in memory. The controller-runtime
+// manager, its cache and its client run against it in a testing/synctest bubble, so
+// that hours of their timers pass in milliseconds:
+//
+//	synctest.Test(t, func(t *testing.T) {
+//		cluster := testenv.New(t)
+//		mgr, err := manager.New(cluster.Config(), cluster.ManagerOptions(t))
+//		// Set up the controller with mgr.
+//		testenv.Start(t, mgr)
+//		err = cluster.Client().Create(t.Context(), task)
+//		<-time.After(time.Hour)
+//		synctest.Wait()
+//	})
+//
+// A Cluster belongs to the bubble that made it. It has no sockets and no goroutines:
+// the goroutine that sends a request serves it, and the one that reads a watch fills
+// it. Both wait on timers and channels of the bubble alone.
+//
+// Resource versions, optimistic locks, generations, field selectors, pages and
+// watches, with streamed lists, behave as in Kubernetes 1.37. The default status and
+// the limits of the fields come from the CRD in config/crd/bases. The CRD's rules in
+// CEL are not evaluated: those about immutable fields are repeated here, and those
+// about the form of a region or a request ID are left out.
+//
+// The package has no other resources than CLBTasks and events.k8s.io, no leases
+// among them. It does not know finalizers, owner references, managed fields, label
+// selectors, server-side apply, JSON patches, preconditions of deletions, deletions
+// of collections, dry runs, bookmarks after a list, or access control, and it keeps
+// unknown fields. The order of concurrent requests differs from run to run. What a
+// real API server does is tested with envtest.
+package testenv
