@@ -53,7 +53,7 @@ gitops-table: ## Write what test-gitops finds: docs/gitops.md, verdicts, dumps, 
 	@$(MAKE) test-gitops GITOPS_FLAGS=-update
 
 .PHONY: bench
-bench: envtest ## Compare ways to poll, side by side; some half an hour. Writes docs/benchmarks.
+bench: envtest ## Compare ways to poll, side by side; about an hour. Writes docs/benchmarks.
 	@mkdir -p bin
 	@go test -run '^TestCompareOrders$$' ./internal/polling -args -compare="$(LOCALBIN)/orders.md"
 	@{ printf '\n## The cost of a decision\n\n```\n'; go test -run '^$$' -bench . ./internal/polling; go test -run '^$$' -bench . ./controllers; printf '```\n'; } | tee -a "$(LOCALBIN)/orders.md"

@@ -1,10 +1,11 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/api/meta"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
@@ -32,11 +33,14 @@ func check(samples []sample, tasks []v1alpha1.CLBTask, total int, verified clbsi
 }
 
 func checkTask(s sample, status v1alpha1.CLBTaskStatus) error {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
 	switch {
 	case status.Phase != s.phase:
 		return fmt.Errorf("the phase is %s instead of %s", status.Phase, s.phase)
-	case status.CompletionTime == nil:
-		return errors.New("there is no completionTime")
+	case ready == nil || ready.Reason != s.reason:
+		return fmt.Errorf("the condition Ready is %+v, without the reason %s", ready, s.reason)
+	case s.phase.Final() != (status.CompletionTime != nil):
+		return fmt.Errorf("the completionTime is %v", status.CompletionTime)
 	case !slices.Equal(status.LoadBalancerIDs, s.loadBalancers):
 		return fmt.Errorf("the loadBalancerIds are %q instead of %q", status.LoadBalancerIDs, s.loadBalancers)
 	case !strings.Contains(status.Message, s.message):

@@ -25,7 +25,10 @@ func TestCheck(t *testing.T) {
 		"a task is gone":              {func(o *outcome) { delete(o.tasks, "create-web-lb") }, "create-web-lb is gone"},
 		"a task is still running":     {func(o *outcome) { o.tasks["bind-backends"].Phase = v1alpha1.PhaseRunning }, "bind-backends: the phase is Running instead of Failed"},
 		"a failure reads as success":  {func(o *outcome) { o.tasks["bind-backends"].Phase = v1alpha1.PhaseSucceeded }, "is Succeeded instead of Failed"},
-		"an end without a time":       {func(o *outcome) { o.tasks["mistyped-request"].CompletionTime = nil }, "mistyped-request: there is no completionTime"},
+		"an end without a time":       {func(o *outcome) { o.tasks["bind-backends"].CompletionTime = nil }, "bind-backends: the completionTime is"},
+		"a time without an end":       {func(o *outcome) { o.tasks["mistyped-request"].CompletionTime = new(metav1.Now()) }, "mistyped-request: the completionTime is 20"},
+		"a problem is not shown":      {func(o *outcome) { o.tasks["mistyped-request"].Conditions[0].Reason = "Pending" }, "without the reason TaskNotFound"},
+		"a condition is missing":      {func(o *outcome) { o.tasks["create-web-lb"].Conditions = nil }, "create-web-lb: the condition Ready is"},
 		"a load balancer is missing":  {func(o *outcome) { o.tasks["create-web-lb"].LoadBalancerIDs = nil }, `[] instead of ["lb-6efswuxa"]`},
 		"a load balancer too many":    {func(o *outcome) { o.tasks["finance-listener"].LoadBalancerIDs = []string{"lb-1"} }, "finance-listener: the loadBalancerIds"},
 		"the cloud's message is lost": {func(o *outcome) { o.tasks["bind-backends"].Message = "It failed." }, "without the cloud's"},
@@ -43,7 +46,11 @@ func TestCheck(t *testing.T) {
 			o := outcome{map[string]*v1alpha1.CLBTaskStatus{}, 40, clbsim.AccountStats{Arrivals: 40, Peak: 10}}
 			for _, s := range samples {
 				o.tasks[s.name] = &v1alpha1.CLBTaskStatus{
-					Phase: s.phase, Message: s.message, LoadBalancerIDs: s.loadBalancers, CompletionTime: new(metav1.Now()),
+					Phase: s.phase, Message: s.message, LoadBalancerIDs: s.loadBalancers,
+					Conditions: []metav1.Condition{{Type: v1alpha1.ConditionReady, Reason: s.reason}},
+				}
+				if s.phase.Final() {
+					o.tasks[s.name].CompletionTime = new(metav1.Now())
 				}
 			}
 			test.spoil(&o)

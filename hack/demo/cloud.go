@@ -22,9 +22,6 @@ const (
 	samplesFile = "config/samples/clb_v1alpha1_clbtask.yaml"
 	// roundTrip is what a call within a region takes.
 	roundTrip = 20 * time.Millisecond
-	// grace is how long the operator takes an unknown request ID for one that
-	// may still become known; two minutes by default.
-	grace = 5 * time.Second
 )
 
 // part is what the cloud makes of a sample, and what must come of it.
@@ -38,25 +35,28 @@ type part struct {
 
 	waitFor string // What kubectl waits for.
 	phase   v1alpha1.Phase
+	reason  string // Of the condition Ready.
 }
 
 // cast has a part for each sample, by its name.
 var cast = map[string]part{
 	"create-web-lb": {
 		known: true, duration: 4 * time.Second, outcome: clbsim.Succeeded, loadBalancers: []string{"lb-6efswuxa"},
-		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded,
+		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonTaskSucceeded,
 	},
 	"bind-backends": {
 		known: true, duration: 3 * time.Second, outcome: clbsim.Failed,
 		message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer.",
-		waitFor: "condition=Failed", phase: v1alpha1.PhaseFailed,
+		waitFor: "condition=Failed", phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonTaskFailed,
 	},
 	"finance-listener": {
 		known: true, duration: 6 * time.Second, outcome: clbsim.Succeeded,
-		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded,
+		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonTaskSucceeded,
 	},
+	// It becomes Unknown after some two minutes: longer than a demo should take.
 	"mistyped-request": {
-		waitFor: "jsonpath={.status.completionTime}", phase: v1alpha1.PhaseUnknown,
+		waitFor: `jsonpath={.status.conditions[?(@.type=="Ready")].reason}=` + v1alpha1.ReasonTaskNotFound,
+		phase:   v1alpha1.PhasePending, reason: v1alpha1.ReasonTaskNotFound,
 	},
 }
 

@@ -21,7 +21,7 @@ func TestReadSamples(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, s := range samples {
-		if s.requestID == "" || s.region == "" || s.waitFor == "" || s.phase == "" {
+		if s.requestID == "" || s.region == "" || s.waitFor == "" || s.phase == "" || s.reason == "" {
 			t.Errorf("something is empty: %+v", s)
 		}
 		seen[s.requestID] = true

@@ -13,7 +13,7 @@ It stays up until Ctrl-C. In another terminal:
 export KUBECONFIG=%[1]s
 %[2]s
 # A task that succeeds after 10 s. demo-fails-10s and demo-never-ends are known as well;
-# the clock of each begins when the operator first asks.
+# the clock of each begins with the first poll.
 kubectl apply -f - <<EOF
 apiVersion: clb.tencentcloud.com/v1alpha1
 kind: CLBTask
@@ -25,7 +25,7 @@ spec:
 EOF
 kubectl wait --for=condition=Succeeded clbtask/mine --timeout=60s
 
-# What the API server refuses: a CLBTask belongs to one request for ever.
+# What the API server refuses: a CLBTask belongs to one request.
 kubectl patch clbtask create-web-lb --type=merge -p '{"spec":{"requestId":"another"}}'
 
 # What the operator does.

@@ -51,7 +51,6 @@ func startOperator(ctx context.Context, manager, kubeconfig, dir string, sky *cl
 		"--kubeconfig="+kubeconfig,
 		"--leader-elect",
 		"--clb-endpoint="+sky.server.URL,
-		"--clb-not-found-grace="+grace.String(),
 		"--metrics-bind-address=0",
 		"--health-probe-bind-address="+address,
 	)

@@ -139,7 +139,7 @@ func (s *stage) play(ctx context.Context, kubeconfig string) (err error) {
 			err = errors.Join(err, ended)
 		}
 	}()
-	s.step("Starting %s --leader-elect --clb-not-found-grace=%v ...", s.manager, grace)
+	s.step("Starting %s --leader-elect ...", s.manager)
 	if err := s.perform(running, operator); err != nil {
 		if ended := context.Cause(running); ended != nil {
 			err = ended // What else went wrong is a consequence.
@@ -173,6 +173,10 @@ func (s *stage) review(ctx context.Context) error {
 	if err := s.kubectl.run(ctx, "get", "clbtasks", "-o", "wide"); err != nil {
 		return err
 	}
+	message := `jsonpath={.status.conditions[?(@.type=="Ready")].message}{"\n"}`
+	if err := s.kubectl.run(ctx, "get", "clbtask", "mistyped-request", "-o", message); err != nil {
+		return err
+	}
 	if err := s.kubectl.show(ctx, "Status:", "describe", "clbtask", "bind-backends"); err != nil {
 		return err
 	}
@@ -190,7 +194,7 @@ func (s *stage) review(ctx context.Context) error {
 	if err := check(s.samples, list.Items, total, verified); err != nil {
 		return err
 	}
-	s.step("All %d tasks ended as they should", len(s.samples))
+	s.step("All %d tasks are as they should be; the mistyped one would become Unknown after some two minutes", len(s.samples))
 	return nil
 }
 

@@ -17,7 +17,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
-	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
@@ -106,7 +105,7 @@ func (c *clouds) count() (calls, throttled int, err error) {
 
 func (c *clouds) close() error { return errors.Join(c.ask.Close(), c.wait()) }
 
-// manyBuckets measures what a call costs the operator where fifty hosts are asked
+// manyBuckets measures what a call costs the operator when fifty hosts are called
 // at the limit of each: everything that its process does, with the API server and
 // the simulated clouds in others.
 func (c *cluster) manyBuckets(ctx context.Context, name string) ([]goal, error) {
@@ -120,11 +119,7 @@ func (c *cluster) manyBuckets(ctx context.Context, name string) ([]goal, error) 
 	for i, url := range clouds.urls {
 		overrides[i] = bucketRegion(i) + "=" + url
 	}
-	endpoints, err := clb.NewEndpoints("", overrides...)
-	if err != nil {
-		return nil, err
-	}
-	api, err := clb.NewAPI(endpoints, 5*time.Second)
+	api, err := newAPI(overrides...)
 	if err != nil {
 		return nil, err
 	}

@@ -3,8 +3,6 @@ package main
 import (
 	"slices"
 	"time"
-
-	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
 // figures is what one strategy did under one load. Latencies are seconds from a
@@ -21,19 +19,22 @@ type figures struct {
 	writes    float64 // Of status, a task; the operator only.
 	// duration is the mean duration of a task, in seconds.
 	duration float64
-	runs     int
+	// probes are the calls a second while all fail, and recovery how many seconds
+	// after the first clean answer the full rate is reached.
+	probes, recovery float64
+	runs             int
 }
 
 // measure works the figures of a run out, now that it ends.
 func (r *run) measure(now time.Time, l load) figures {
 	f := figures{runs: 1}
 	var last, lastEnd time.Time
-	calls := map[string]int{}
+	calls, n := map[string]int{}, float64(l.counted())
 	for _, call := range r.sim.Calls() {
 		calls[call.TaskID]++
 	}
 	for _, j := range r.jobs {
-		if j.task.Outcome == clbsim.Stuck {
+		if j.aside {
 			continue
 		}
 		j.mu.Lock()
@@ -51,16 +52,21 @@ func (r *run) measure(now time.Time, l load) figures {
 		if decided.IsZero() {
 			decided = now
 		}
-		latency := decided.Sub(j.end).Seconds()
-		f.latencies = append(f.latencies, latency)
-		f.duration += j.task.Duration.Seconds() / float64(l.tasks)
+		f.latencies = append(f.latencies, l.failures.latency(j, decided, r.begun).Seconds())
+		f.duration += j.task.Duration.Seconds() / n
 		last, lastEnd = latest(last, decided), latest(lastEnd, j.end)
-		f.calls += float64(calls[j.id]) / float64(l.tasks)
+		f.calls += float64(calls[j.id]) / n
 	}
 	slices.Sort(f.latencies)
-	bound := max(lastEnd.Sub(r.begun), time.Duration(l.tasks)*time.Second/quota)
+	bound := max(lastEnd.Sub(r.begun), time.Duration(l.counted())*time.Second/quota)
 	f.makespan = last.Sub(r.begun).Seconds() / bound.Seconds()
 	f.throttled = r.sim.Stats().Accounts[account].Throttled
+	if l.failures.total() || l.failures.region != "" {
+		f.probes = r.probes(l.failures)
+	}
+	if l.failures.total() {
+		f.recovery = r.recovery(l.failures).Seconds()
+	}
 	return f
 }
 
@@ -79,6 +85,7 @@ func (f *figures) add(o figures) {
 	slices.Sort(f.latencies)
 	f.makespan, f.calls = mean(f.makespan, o.makespan), mean(f.calls, o.calls)
 	f.writes, f.duration = mean(f.writes, o.writes), mean(f.duration, o.duration)
+	f.probes, f.recovery = mean(f.probes, o.probes), mean(f.recovery, o.recovery)
 	f.throttled += o.throttled
 	f.gaveUp += o.gaveUp
 	f.undecided += o.undecided

@@ -26,13 +26,25 @@ func (g goal) reached() bool {
 }
 
 // loadGoals are the goals of the loads that every strategy has.
-func loadGoals(name string, f figures) []goal {
+func loadGoals(l load, f figures) []goal {
 	lost := float64(f.gaveUp + f.undecided + f.wrong)
 	throttled := float64(f.throttled)
 	at := func(what string, limit, measured float64) goal {
-		return goal{load: name, what: what, limit: limit, measured: measured}
+		return goal{load: l.name, what: what, limit: limit, measured: measured}
 	}
-	switch name {
+	switch fails := l.failures; {
+	case fails.total():
+		return []goal{
+			at("calls a second while all fail", 1, f.probes), at("s from the first answer after that to the full rate", 5, f.recovery), at("lost", 0, lost),
+		}
+	case fails.region != "":
+		return []goal{at("calls a second of the region that fails", 1, f.probes), at("lost in the other region", 0, lost)}
+	case fails.share > 0 && l.rate > 0:
+		return []goal{at("mean latency, s", 2.5, f.mean()), at("p99 latency, s", 8, f.quantile(0.99)), at("lost", 0, lost)}
+	case fails.share > 0:
+		return []goal{at("lost", 0, lost)}
+	}
+	switch l.name {
 	case "1 task":
 		// 5 % of the task's duration + 0.1 s, as a mean.
 		return []goal{at("mean latency, s", 0.1+0.05*f.duration, f.mean()), at("calls", 25, f.calls)}
@@ -57,12 +69,27 @@ func loadGoals(name string, f figures) []goal {
 	}
 }
 
+// likeGoals compare a load with the same one without failures.
+func likeGoals(l load, f, without figures) []goal {
+	at := func(what string, limit, measured float64) goal {
+		return goal{load: l.name, what: what + " (without failures: 1)", limit: limit, measured: measured}
+	}
+	if l.failures.region != "" {
+		return []goal{
+			at("mean latency of the other region", 1, f.mean()/without.mean()),
+			at("p99 latency of the other region", 1, f.quantile(0.99)/without.quantile(0.99)),
+		}
+	}
+	// The tasks are the same, and so is the bound of both.
+	return []goal{at("makespan", 2.5, f.makespan/without.makespan)}
+}
+
 // newcomers measures how long the one task of another namespace takes while one
 // namespace keeps the quota busy with 2000.
 func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 	const busy, newcomers, lasts = 2000, 5, 8 * time.Second
 	const limit = lasts/10 + 300*time.Millisecond
-	r, err := newRun()
+	r, err := newRun(0)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +113,7 @@ func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.begun = time.Now()
+	r.begin(failures{})
 	if err := c.submitAll(ctx, r, seen[0], spaces[0], load{stuck: busy}.arrivals(1, 0)); err != nil {
 		return nil, err
 	}
@@ -95,7 +122,7 @@ func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 	for i := range newcomers {
 		begun := time.Now()
 		id := fmt.Sprintf("newcomer-%d", i)
-		all := []arrival{{id: id, task: clbsim.Task{ID: id, Duration: lasts}}}
+		all := []arrival{{id: id, region: region, task: clbsim.Task{ID: id, Duration: lasts}}}
 		if err := c.submitAll(ctx, r, seen[1+i], spaces[1+i], all); err != nil {
 			return nil, err
 		}
@@ -104,8 +131,8 @@ func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 		answered, decided := seen[1+i].when(j)
 		first, verdict = max(first, answered.Sub(begun).Seconds()), max(verdict, decided.Sub(j.end).Seconds())
 		if decided.Sub(j.end) > limit {
-			// Whether it was asked late, or the answer or its write was lost.
-			fmt.Printf("%s: %v late, asked at (s from its end): %s\n", id, decided.Sub(j.end), r.asked(j))
+			// Whether it was polled late, or the answer or its write was lost.
+			fmt.Printf("%s: %v late, polled at (s from its end): %s\n", id, decided.Sub(j.end), r.polled(j))
 		}
 	}
 	cancel()
@@ -132,8 +159,8 @@ func (o *observer) when(j *job) (running, decided time.Time) {
 	return running, decided
 }
 
-// asked lists when a job was asked about, in seconds from its end.
-func (r *run) asked(j *job) string {
+// polled lists when a job was polled, in seconds from its end.
+func (r *run) polled(j *job) string {
 	var text strings.Builder
 	for _, call := range r.sim.CallsFor(j.id) {
 		fmt.Fprintf(&text, " %.2f%s", call.At.Sub(j.end).Seconds(), call.Code)
@@ -145,7 +172,7 @@ func (r *run) asked(j *job) string {
 // the 20 requests a second.
 func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal, error) {
 	const others, settling, lasting = 12, 10 * time.Second, 90 * time.Second
-	r, err := newRun()
+	r, err := newRun(0)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +192,7 @@ func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal,
 	if err != nil {
 		return nil, err
 	}
-	r.begun = time.Now()
+	r.begin(failures{})
 	busy := load{tasks: 300, rate: 300 / (settling + lasting).Seconds(), stuck: 100}
 	if err := c.submitAll(ctx, r, o, namespace, busy.arrivals(seed, 0)); err != nil {
 		return nil, err

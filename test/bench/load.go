@@ -24,9 +24,15 @@ type load struct {
 	tasks int
 	rate  float64
 	// stuck tasks never end. They are there for lead before the others arrive: in
-	// the first 100 s the quota is used up by asking each of them once.
+	// the first 100 s the quota is used up by polling each of them once.
 	stuck int
 	lead  time.Duration
+	// failures are what goes wrong, and like is the load without them.
+	failures failures
+	like     string
+	// twoRegions deals the tasks out to two regions. The figures are those of the
+	// first one.
+	twoRegions bool
 	// aside lets the load run beside all others, since it takes long.
 	aside bool
 	// repeat is how many times the load runs, each with a quota of its own.
@@ -36,15 +42,26 @@ type load struct {
 // operated is how many times the whole operator meets the load.
 func (l load) operated() int { return min(l.repeat, 10) }
 
+// undisturbed says that all calls are answered, and all tasks count.
+func (l load) undisturbed() bool { return l.failures == (failures{}) && !l.twoRegions }
+
+// counted is the number of tasks that the figures are of.
+func (l load) counted() int {
+	if l.twoRegions {
+		return (l.tasks + 1) / 2
+	}
+	return l.tasks
+}
+
 func loads(short bool) []load {
 	if short {
-		return []load{
+		return append([]load{
 			{name: "1 task", tasks: 1, repeat: 4},
 			{name: "40 at once", tasks: 40, repeat: 1},
 			{name: "5/s", tasks: 50, rate: 5, repeat: 1},
-		}
+		}, failingLoads(40, 1, 10*time.Second, 15*time.Second)...)
 	}
-	return []load{
+	return append([]load{
 		{name: "1 task", tasks: 1, repeat: 20},
 		{name: "20 at once", tasks: 20, repeat: 1},
 		{name: "200 at once", tasks: 200, repeat: 5},
@@ -53,6 +70,28 @@ func loads(short bool) []load {
 		{name: "10/s", tasks: 1000, rate: 10, repeat: 1},
 		{name: "15/s", tasks: 900, rate: 15, repeat: 1},
 		{name: "2000 stuck, 3/s", tasks: 180, rate: 3, stuck: 2000, lead: 3 * time.Minute, aside: true, repeat: 1},
+	}, failingLoads(200, 5, 80*time.Second, time.Minute)...)
+}
+
+// failingLoads are the loads with calls that fail, and those to compare them with
+// that are not measured anyway.
+func failingLoads(atOnce, repeat int, lasting, outage time.Duration) []load {
+	const rate = 5
+	tasks := int(rate * lasting.Seconds())
+	together := strconv.Itoa(atOnce) + " at once"
+	twoRegions := load{name: "5/s in each of two regions", tasks: 2 * tasks, rate: 2 * rate, twoRegions: true, repeat: 1}
+	oneFails := twoRegions
+	oneFails.name, oneFails.like = "all calls of one region fail, "+twoRegions.name, twoRegions.name
+	oneFails.failures.region = secondRegion
+	return []load{
+		{name: "every second call fails, 5/s", tasks: tasks, rate: rate, failures: failures{share: 0.5}, repeat: 1},
+		{name: together + ", every second call fails", tasks: atOnce, failures: failures{share: 0.5}, like: together, repeat: repeat},
+		{
+			name: "all calls fail for " + strconv.Itoa(int(outage.Seconds())) + " s, then none", rate: rate, repeat: 1,
+			tasks: int(rate * (healthy + outage + healthy).Seconds()), failures: failures{from: healthy, lasting: outage},
+		},
+		twoRegions,
+		oneFails,
 	}
 }
 
@@ -60,8 +99,11 @@ func loads(short bool) []load {
 type arrival struct {
 	id string
 	// at is when it arrives, after the begin of the run.
-	at   time.Duration
-	task clbsim.Task
+	at     time.Duration
+	task   clbsim.Task
+	region string
+	// aside says that no figure counts it: it never ends, or nobody can know.
+	aside bool
 }
 
 // arrivals draws the tasks of one repetition. The same seed draws the same.
@@ -70,7 +112,7 @@ func (l load) arrivals(seed uint64, repetition int) []arrival {
 	var all []arrival
 	for i := range l.stuck {
 		id := "stuck-" + strconv.Itoa(i)
-		all = append(all, arrival{id: id, task: clbsim.Task{ID: id, Outcome: clbsim.Stuck}})
+		all = append(all, arrival{id: id, region: region, task: clbsim.Task{ID: id, Outcome: clbsim.Stuck}, aside: true})
 	}
 	at := l.lead
 	for i := range l.tasks {
@@ -83,7 +125,11 @@ func (l load) arrivals(seed uint64, repetition int) []arrival {
 			outcome = clbsim.Failed
 		}
 		id := "task-" + strconv.Itoa(i)
-		all = append(all, arrival{id: id, at: at, task: clbsim.Task{ID: id, Duration: min(lasts, longestTask), Outcome: outcome}})
+		a := arrival{id: id, at: at, region: region, task: clbsim.Task{ID: id, Duration: min(lasts, longestTask), Outcome: outcome}}
+		if l.twoRegions && i%2 > 0 {
+			a.region, a.aside = secondRegion, true
+		}
+		all = append(all, a)
 	}
 	return all
 }

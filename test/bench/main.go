@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,8 @@ type settings struct {
 	out, crds, more string
 	seed            uint64
 	short           bool
-	only            string
+	only            *regexp.Regexp
+	operator        bool
 	log             io.Writer
 }
 
@@ -40,8 +42,13 @@ func main() {
 	flag.StringVar(&s.more, "append", "", "append the text of this `file` to the report")
 	flag.Uint64Var(&s.seed, "seed", 1, "draw the tasks from this seed")
 	flag.BoolVar(&s.short, "short", false, "small loads only, to see that everything runs")
-	flag.StringVar(&s.only, "only", "", "run only the loads whose name contains this `text`")
+	flag.BoolVar(&s.operator, "operator", false, "measure the whole operator only, without the strategies beside it")
+	only := flag.String("only", "", "run only the loads whose name matches this `regexp`")
 	flag.Parse()
+	var err error
+	if s.only, err = regexp.Compile(*only); err != nil {
+		fail(err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := s.run(ctx); err != nil {
@@ -59,15 +66,18 @@ func (s settings) run(ctx context.Context) error {
 	before := noise()
 	var all []load
 	for _, l := range loads(s.short) {
-		if strings.Contains(l.name, s.only) {
+		if s.only.MatchString(l.name) {
 			all = append(all, l)
 		}
 	}
-	results, err := s.compare(ctx, all)
-	if err != nil {
-		return err
+	var results []result
+	if !s.operator {
+		var err error
+		if results, err = s.compare(ctx, all); err != nil {
+			return err
+		}
+		fmt.Fprint(s.log, loadTables(results, all))
 	}
-	fmt.Fprint(s.log, loadTables(results, all))
 	operated, goals, err := s.operate(ctx, all)
 	if err != nil {
 		return err
@@ -162,9 +172,14 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 			}
 			results[i].add(f)
 		}
-		goals[i] = loadGoals(l.name, results[i].figures)
+		goals[i] = loadGoals(l, results[i].figures)
 		return nil
 	})
+	for i, l := range all {
+		if without := slices.IndexFunc(all, func(other load) bool { return other.name == l.like }); without >= 0 {
+			goals[i] = append(goals[i], likeGoals(l, results[i].figures, results[without].figures)...)
+		}
+	}
 	if err != nil || s.short {
 		return results, slices.Concat(goals...), err
 	}
@@ -176,7 +191,7 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 		{"another program takes 12 of 20/s", func(ctx context.Context, name string) ([]goal, error) { return c.shared(ctx, name, s.seed) }},
 		{"50 buckets at 20/s each", c.manyBuckets},
 	} {
-		if !strings.Contains(special.name, s.only) {
+		if !s.only.MatchString(special.name) {
 			continue
 		}
 		fmt.Fprintf(s.log, "%s: the whole operator\n", special.name)
@@ -209,7 +224,7 @@ From the end of the simulated task to the condition seen by a watch. The cost of
 %[12]s
 ## Side by side
 
-"round robin" and "oracle" use the same slots as ours; the oracle knows each end and asks once. The peers are described in
+"round robin" and "oracle" use the same slots as ours; the oracle knows each end and polls once. The peers are described in
 test/bench/peers.go. "The whole operator" ran by itself, with an API server on the same machine.
 `, "`", time.Now().UTC().Format(time.DateOnly), machine(), s.seed, before, noise(), quota, roundTrip,
 		medianSeconds, sigma, longestTask, goalTable(goals))
@@ -242,6 +257,7 @@ func (s settings) write(report string, results []result) error {
 			"mean_seconds": r.mean(), "p50_seconds": r.quantile(0.5), "p99_seconds": r.quantile(0.99),
 			"makespan_over_bound": r.makespan, "calls_per_task": r.calls, "throttled": float64(r.throttled),
 			"given_up": float64(r.gaveUp), "undecided": float64(r.undecided), "wrong": float64(r.wrong),
+			"status_writes_per_task": r.writes, "calls_per_second_while_failing": r.probes, "full_rate_after_seconds": r.recovery,
 		}
 	}
 	text, err := json.MarshalIndent(figures, "", "  ")

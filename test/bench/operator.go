@@ -17,7 +17,6 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -67,33 +66,20 @@ func (c *cluster) namespace(ctx context.Context) (string, error) {
 	return name, c.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 }
 
-// credentials is a CredentialSource of one key pair.
-type credentials struct{}
-
-func (credentials) Credential(context.Context) (clb.Credential, error) {
-	return clb.NewCredential(account, account, ""), nil
-}
-
 // operate runs the operator for some namespaces until the context ends; wait
 // returns when it has.
 func (c *cluster) operate(ctx context.Context, r *run, namespaces ...string) (wait func(), err error) {
-	watched := map[string]cache.Config{}
-	for _, name := range namespaces {
-		watched[name] = cache.Config{}
-	}
+	options := controllers.Options{Slots: quota, NotFoundGrace: 2 * time.Minute, Namespaces: namespaces}
 	mgr, err := ctrl.NewManager(c.config, ctrl.Options{
 		Scheme:     c.scheme,
-		Cache:      cache.Options{DefaultNamespaces: watched},
+		Cache:      options.CacheOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	if err != nil {
 		return nil, err
 	}
-	err = controllers.SetupCLBTaskController(mgr, r.api, credentials{}, controllers.Options{
-		Slots: quota, Policy: controllers.Policy{NotFoundGrace: 2 * time.Minute}, Now: time.Now,
-	})
-	if err != nil {
+	if err := controllers.SetupCLBTaskController(mgr, r.api, options); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
 		return nil, err
 	}
 	ended := make(chan struct{})
@@ -160,13 +146,13 @@ func (c *cluster) submit(ctx context.Context, o *observer, namespace string, j *
 	o.mu.Unlock()
 	return c.client.Create(ctx, &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: j.id},
-		Spec:       v1alpha1.CLBTaskSpec{RequestID: j.id, Region: region},
+		Spec:       v1alpha1.CLBTaskSpec{RequestID: j.id, Region: j.region},
 	})
 }
 
 // execute puts a load on the operator and measures it.
 func (c *cluster) execute(ctx context.Context, l load, seed uint64, repetition int) (figures, error) {
-	r, err := newRun()
+	r, err := newRun(seed + uint64(repetition))
 	if err != nil {
 		return figures{}, err
 	}
@@ -185,7 +171,7 @@ func (c *cluster) execute(ctx context.Context, l load, seed uint64, repetition i
 	if err != nil {
 		return figures{}, err
 	}
-	r.begun = time.Now()
+	r.begin(l.failures)
 	if err := c.submitAll(ctx, r, o, namespace, l.arrivals(seed, repetition)); err != nil {
 		return figures{}, err
 	}

@@ -14,20 +14,15 @@ import (
 // ours is the polling of this project, without Kubernetes around it.
 func ours(ctx context.Context, r *run, jobs <-chan *job) {
 	var scheduler *polling.Scheduler[*job]
-	ask := func(j *job) {
-		scheduler.Ask(polling.Task[*job]{Key: j, Bucket: polling.Bucket{Host: "clb", Account: account}, Born: j.born})
-	}
 	var calls sync.WaitGroup
 	scheduler, err := polling.New(quota, func(j *job, turn *polling.Turn[*job]) {
 		calls.Add(1)
 		defer calls.Done()
-		state, err := r.ask(ctx, j)
-		turn.Return(outcome(state, err))
+		state, err := r.poll(ctx, j)
+		turn.Return(outcome(state, err), 0)
 		if err == nil && state != clb.InProgress {
 			scheduler.Forget(j)
-			return
 		}
-		ask(j)
 	})
 	if err != nil {
 		panic(err)
@@ -40,25 +35,24 @@ func ours(ctx context.Context, r *run, jobs <-chan *job) {
 		case <-ctx.Done():
 			return
 		case j := <-jobs:
-			ask(j)
+			scheduler.Track(polling.Task[*job]{
+				Key: j, Bucket: polling.Bucket{Host: "clb", Account: account}, Region: j.region, Age: time.Since(j.born),
+			})
 		}
 	}
 }
 
-func class(err error) clb.Class {
+func isThrottled(err error) bool {
 	var failed *clb.Error
-	if errors.As(err, &failed) {
-		return failed.Class
-	}
-	return clb.Soon
+	return errors.As(err, &failed) && failed.Problem == clb.ProblemThrottled
 }
 
 func outcome(state clb.State, err error) polling.Outcome {
 	switch {
-	case err != nil && class(err) == clb.Throttle:
+	case isThrottled(err):
 		return polling.Throttled
 	case err != nil:
-		return polling.NoAnswer
+		return polling.EndpointFailed
 	case state == clb.InProgress:
 		return polling.InProgress
 	default:
@@ -66,8 +60,8 @@ func outcome(state clb.State, err error) polling.Outcome {
 	}
 }
 
-// underSlots asks with the same slots as ours, in another order: the job whose
-// time comes first is next. again says when to ask about a job again.
+// underSlots polls with the same slots as ours, in another order: the job whose
+// time comes first is next. again says when to poll a job again.
 func underSlots(first, again func(*job) time.Time) func(context.Context, *run, <-chan *job) {
 	return func(ctx context.Context, r *run, jobs <-chan *job) {
 		var mu sync.Mutex
@@ -91,7 +85,7 @@ func underSlots(first, again func(*job) time.Time) func(context.Context, *run, <
 					if next == nil {
 						continue
 					}
-					if state, err := r.ask(ctx, next); err != nil || state == clb.InProgress {
+					if state, err := r.poll(ctx, next); err != nil || state == clb.InProgress {
 						put(next, again(next))
 					}
 					pause(ctx, polling.Window)

@@ -41,12 +41,12 @@ func eachAlone(follow func(ctx context.Context, r *run, j *job)) func(context.Co
 // apart; a throttled call is tried again after a second and does not count.
 func fixed100ms(ctx context.Context, r *run, j *job) {
 	for answers := 0; answers < 100; {
-		state, err := r.ask(ctx, j)
+		state, err := r.poll(ctx, j)
 		if err == nil && state != clb.InProgress {
 			return
 		}
 		wait := 100 * time.Millisecond
-		if class(err) == clb.Throttle {
+		if isThrottled(err) {
 			wait = time.Second
 		} else {
 			answers++
@@ -68,7 +68,7 @@ func slowUnder50() func(context.Context, *run, <-chan *job) {
 				if limiter.Wait(ctx) != nil {
 					return
 				}
-				if state, err := r.ask(ctx, j); err == nil && state != clb.InProgress {
+				if state, err := r.poll(ctx, j); err == nil && state != clb.InProgress {
 					return
 				}
 				if !pause(ctx, 2*time.Second) {
@@ -92,7 +92,7 @@ func doubling(ctx context.Context, r *run, jobs <-chan *job) {
 			return
 		}
 		for wait := 500 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
-			state, err := r.ask(ctx, j)
+			state, err := r.poll(ctx, j)
 			if err != nil {
 				r.giveUp(j)
 				return
@@ -117,7 +117,7 @@ func plainOperator(ctx context.Context, r *run, jobs <-chan *job) {
 				if down {
 					return
 				}
-				switch state, err := r.ask(ctx, j); {
+				switch state, err := r.poll(ctx, j); {
 				case err != nil:
 					queue.AddRateLimited(j)
 				case state == clb.InProgress:

@@ -66,7 +66,7 @@ func plotMeans(file string, results []result) error {
 	points := map[string]plotter.XYs{}
 	var order []string
 	for _, r := range results {
-		if r.load.rate == 0 || r.load.stuck > 0 {
+		if r.load.rate == 0 || r.load.stuck > 0 || !r.load.undisturbed() {
 			continue
 		}
 		if points[r.strategy] == nil {

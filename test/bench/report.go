@@ -54,7 +54,8 @@ func seconds(s float64) string { return fmt.Sprintf("%.2f", s) }
 func loadTables(results []result, all []load) string {
 	var text strings.Builder
 	for _, l := range all {
-		rows := [][]string{{"strategy", "mean s", "p50 s", "p99 s", "makespan/bound", "calls/task", "throttled", "given up", "undecided", "wrong", "status writes/task"}}
+		head := []string{"strategy", "mean s", "p50 s", "p99 s", "makespan/bound", "calls/task", "throttled", "given up", "undecided", "wrong", "status writes/task"}
+		rows := [][]string{append(head, l.failures.columns()...)}
 		for _, r := range results {
 			if r.load.name != l.name {
 				continue
@@ -66,10 +67,12 @@ func loadTables(results []result, all []load) string {
 			if r.writes > 0 {
 				writes = seconds(r.writes)
 			}
-			rows = append(rows, []string{
+			row := []string{
 				r.strategy, seconds(r.mean()), seconds(r.quantile(0.5)), seconds(r.quantile(0.99)), makespan, seconds(r.calls),
 				strconv.Itoa(r.throttled), strconv.Itoa(r.gaveUp), strconv.Itoa(r.undecided), strconv.Itoa(r.wrong), writes,
-			})
+			}
+			more := []string{seconds(r.probes), seconds(r.recovery)}
+			rows = append(rows, append(row, more[:len(rows[0])-len(row)]...))
 		}
 		fmt.Fprintf(&text, "\n### %s\n\n%s\n%s", l.name, l.describe(), table(rows))
 	}
@@ -78,6 +81,8 @@ func loadTables(results []result, all []load) string {
 
 func (l load) describe() string {
 	switch {
+	case !l.undisturbed():
+		return l.describeFailures()
 	case l.stuck > 0:
 		return fmt.Sprintf("%d tasks that never end, and %v later %d that do, at %g a second.\n", l.stuck, l.lead, l.tasks, l.rate)
 	case l.rate > 0:

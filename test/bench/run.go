@@ -14,8 +14,10 @@ const (
 	quota     = 20 // Requests a second.
 	roundTrip = 20 * time.Millisecond
 	region    = "ap-guangzhou"
-	account   = "bench"
-	// warmUp is how long strategies run before the first task; ours asks nothing
+	// secondRegion is that of every other task, in the loads with two.
+	secondRegion = "ap-shanghai"
+	account      = "bench"
+	// warmUp is how long strategies run before the first task; ours polls nothing
 	// in its first second.
 	warmUp = 1500 * time.Millisecond
 	// grace is how long after the last end of a task a strategy may go on.
@@ -25,7 +27,9 @@ const (
 // job is a task as a strategy sees it.
 type job struct {
 	arrival
-	born, end time.Time
+	born time.Time
+	// end is when it can be known that the task has ended.
+	end time.Time
 
 	mu      sync.Mutex
 	decided time.Time
@@ -48,41 +52,60 @@ type run struct {
 	sim     *clbsim.Simulator
 	server  *clbsim.Server
 	api     *clb.API
-	begun   time.Time
-	settled sync.WaitGroup // One for each task that ends.
+	begun   time.Time      // When the first task may arrive.
+	arrived time.Time      // When the last one has.
+	settled sync.WaitGroup // One for each task that counts.
 	jobs    []*job
+
+	failures failures
 }
 
-func newRun() (*run, error) {
+// newRun makes a run whose random failures are drawn from a seed.
+func newRun(seed uint64) (*run, error) {
 	sim := clbsim.New(clbsim.Config{
 		Credentials:       []clbsim.Credential{{SecretID: account, SecretKey: account}},
 		RequestsPerSecond: quota,
 		RoundTrip:         roundTrip,
+		Seed:              seed,
 	})
 	server, err := sim.Start("127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	endpoints, err := clb.NewEndpoints("", server.URL)
-	if err != nil {
-		return nil, err
-	}
-	api, err := clb.NewAPI(endpoints, 5*time.Second)
+	api, err := newAPI(server.URL)
 	if err != nil {
 		return nil, err
 	}
 	return &run{sim: sim, server: server, api: api}, nil
 }
 
-// ask makes one call about a job, and settles it where the answer is final.
-func (r *run) ask(ctx context.Context, j *job) (clb.State, error) {
-	answer, err := r.api.DescribeTaskStatus(ctx, clb.Question{
-		Region: region, TaskID: j.id, Credential: clb.NewCredential(account, account, ""),
-	})
-	if err == nil && answer.State != clb.InProgress {
-		r.settle(j, answer.State, time.Now())
+// newAPI makes a client for the endpoints that overrides name.
+func newAPI(overrides ...string) (*clb.API, error) {
+	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: overrides})
+	if err != nil {
+		return nil, err
 	}
-	return answer.State, err
+	return clb.NewAPI(endpoints, credentials{}, 5*time.Second)
+}
+
+// credentials is a CredentialSource of one key pair.
+type credentials struct{}
+
+// Credential implements clb.CredentialSource.
+func (credentials) Credential(context.Context) (clb.Credential, error) {
+	return clb.NewCredential(account, account, ""), nil
+}
+
+// Account implements clb.CredentialSource.
+func (credentials) Account() string { return account }
+
+// poll makes one call for a job, and settles it if the answer is a verdict.
+func (r *run) poll(ctx context.Context, j *job) (clb.State, error) {
+	status, err := r.api.DescribeTaskStatus(ctx, clb.TaskQuery{Region: j.region, TaskID: j.id})
+	if err == nil && status.State != clb.InProgress {
+		r.settle(j, status.State, time.Now())
+	}
+	return status.State, err
 }
 
 func (r *run) settle(j *job, state clb.State, at time.Time) {
@@ -90,18 +113,18 @@ func (r *run) settle(j *job, state clb.State, at time.Time) {
 	first := j.decided.IsZero() && !j.gaveUp
 	j.mu.Unlock()
 	j.settle(state, at)
-	if first && j.task.Outcome != clbsim.Stuck {
+	if first && !j.aside {
 		r.settled.Done()
 	}
 }
 
-// giveUp notes that a strategy asks no more about a job.
+// giveUp notes that a strategy polls a job no more.
 func (r *run) giveUp(j *job) {
 	j.mu.Lock()
 	first := j.decided.IsZero() && !j.gaveUp
 	j.gaveUp = true
 	j.mu.Unlock()
-	if first && j.task.Outcome != clbsim.Stuck {
+	if first && !j.aside {
 		r.settled.Done()
 	}
 }
@@ -114,7 +137,7 @@ type strategy struct {
 
 // execute puts a load on a strategy and measures it.
 func execute(ctx context.Context, s strategy, l load, seed uint64, repetition int) (figures, error) {
-	r, err := newRun()
+	r, err := newRun(seed + uint64(repetition))
 	if err != nil {
 		return figures{}, fmt.Errorf("%s: %w", s.name, err)
 	}
@@ -128,7 +151,7 @@ func execute(ctx context.Context, s strategy, l load, seed uint64, repetition in
 		close(ended)
 	}()
 	pause(ctx, warmUp)
-	r.begun = time.Now()
+	r.begin(l.failures)
 	r.arrive(ctx, l.arrivals(seed, repetition), func(j *job) { jobs <- j })
 	r.wait(ctx)
 	figures := r.measure(time.Now(), l)
@@ -137,27 +160,34 @@ func execute(ctx context.Context, s strategy, l load, seed uint64, repetition in
 	return figures, nil
 }
 
+// begin lets tasks arrive, and calls fail, from now on.
+func (r *run) begin(f failures) {
+	r.begun, r.failures = time.Now(), f
+	f.arm(r.sim)
+}
+
 // arrive lets the tasks of a load begin, each at its time.
 func (r *run) arrive(ctx context.Context, all []arrival, begin func(*job)) {
 	for _, a := range all {
 		pause(ctx, time.Until(r.begun.Add(a.at)))
 		j := &job{arrival: a, born: time.Now()}
 		a.task.Created = j.born
-		j.end = r.sim.AddTask(a.task).End()
+		j.end = r.failures.knowable(r.sim.AddTask(a.task).End(), r.begun)
 		r.jobs = append(r.jobs, j)
-		if a.task.Outcome != clbsim.Stuck {
+		if !a.aside {
 			r.settled.Add(1)
 		}
 		begin(j)
 	}
+	r.arrived = time.Now()
 }
 
-// wait ends when every task that ends has done so and is settled, or the grace is
+// wait ends when every task that counts has ended and is settled, or the grace is
 // over.
 func (r *run) wait(ctx context.Context) {
 	last := time.Now()
 	for _, j := range r.jobs {
-		if j.end.After(last) {
+		if !j.aside && j.end.After(last) {
 			last = j.end
 		}
 	}

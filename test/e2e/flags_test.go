@@ -26,11 +26,15 @@ func TestAWrongFlagIsOneClearLineAndAFailure(t *testing.T) {
 		"--clb-endpoint=https://a.example/path":  "must not have a path",
 		"--clb-endpoint=Guangzhou=https://a.com": "is not [REGION=]URL",
 		"--clb-root-domain=tencentcloudapi..com": "is not a domain name",
+		"--clb-finance-regions=Shanghai":         `"Shanghai" is not a region`,
+		"--clb-finance-regions=ap-shanghai-fsi,": `"" is not a region`,
 		"--watch-namespaces=web,Shop":            `"Shop" is not the name of a namespace`,
+		// Each adds to the one before.
+		"--watch-namespaces=web --watch-namespaces=Shop": `"Shop" is not the name of a namespace`,
 	} {
 		t.Run(flags, func(t *testing.T) {
 			var exit *exec.ExitError
-			out, err := exec.Command(manager, flags).CombinedOutput()
+			out, err := exec.Command(manager, strings.Fields(flags)...).CombinedOutput()
 			if !errors.As(err, &exit) || exit.ExitCode() <= 0 {
 				t.Errorf("it ended with %v", err)
 			}
