@@ -49,7 +49,7 @@ test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and 
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops test -vet=off -count=1 -timeout=40m . $(GITOPS_FLAGS)
 
 .PHONY: gitops-table
-gitops-table: ## Write what test-gitops finds: docs/gitops.md, verdicts, dumps, health_test.yaml, quotes.
+gitops-table: ## Write what test-gitops finds: docs/gitops.md, readings, dumps, health_test.yaml, quotes.
 	@$(MAKE) test-gitops GITOPS_FLAGS=-update
 
 .PHONY: bench

@@ -14,7 +14,7 @@ import (
 // writes annotations, and since it renders the table of what all others found.
 var _ = Describe("Argo CD", SpecPriority(-1), func() {
 	It("judges the objects, too, by its own code", func(ctx SpecContext) {
-		args := []string{"test", "-vet=off", "-count=1", ".", "-args", "-cluster=" + kubeconfig, "-moments=" + momentsFile()}
+		args := []string{"test", "-vet=off", "-count=1", ".", "-args", "-cluster=" + kubeconfig}
 		if *update {
 			args = append(args, "-update")
 		}

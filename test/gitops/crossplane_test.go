@@ -15,7 +15,7 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
-// celQuery is one for those who want another rule than DeriveFromObject.
+// celQuery is an alternative to DeriveFromObject.
 const celQuery = `object.status.phase == "Succeeded"`
 
 func crossplaneWaiters() []waiter {
@@ -40,8 +40,7 @@ func crossplaneWaiters() []waiter {
 	}
 }
 
-// ready makes a readiness policy a waiter: what is not ready is looked at again,
-// whatever the reason.
+// ready makes a waiter of a readiness policy. What is not ready is looked at again.
 func ready(policy func(*unstructured.Unstructured) (bool, error)) judge {
 	return func(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
 		ok, err := policy(task)

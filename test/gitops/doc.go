@@ -1,16 +1,17 @@
 // Package gitops lets the tools that wait for objects judge a CLBTask in every
 // state of the state matrix. The operator of this repository brings live objects
-// there, on a real API server and against the simulated cloud; then each waiter
-// is asked by its own code, or where its code cannot be had as a library by its
-// rule, restated in a few lines that name their source.
+// there, on a real API server and against the simulated cloud. Then each waiter
+// judges them by its own code, or if that is no library by its rule, restated in a
+// few lines that name their source. Those that look at nothing but the object judge
+// every status of the lives that the tests of internal/lifecycle simulate, too.
 //
 // The tests also apply every example of docs/guides and follow it to its end.
 //
-// What they find is kept in three places, which `go test -update` writes anew and
+// What they find is kept in three places, which `go test -update` writes and
 // `go test` compares:
 //
-//   - testdata/verdicts.json, from which the module argocd, which adds Argo CD's
-//     verdicts, makes the table of docs/gitops.md,
+//   - testdata/readings.json, from which the module argocd, which adds Argo CD's
+//     readings, makes the table of docs/gitops.md,
 //   - config/argocd/resource_customizations, the dumps of the objects, which are
 //     the test data of Argo CD's health script,
 //   - the quoted examples in docs/guides.

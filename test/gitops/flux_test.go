@@ -46,7 +46,7 @@ func kstatusWaiters() []waiter {
 	}
 }
 
-// kstatus asks the library of Kubernetes, and the fork that Flux and Helm use.
+// kstatus is what the library of Kubernetes says, and the fork that Flux and Helm use.
 func kstatus(_ context.Context, task *unstructured.Unstructured, _ time.Duration) (string, error) {
 	result, err := status.Compute(task)
 	if err != nil {
@@ -81,13 +81,13 @@ func fluxManager(checks []kustomize.CustomHealthCheck) (*ssa.ResourceManager, er
 // fluxWait waits as checkHealth does there; only the interval and the time-out are
 // shorter.
 func fluxWait(checks func() []kustomize.CustomHealthCheck) judge {
-	return func(ctx context.Context, task *unstructured.Unstructured, patience time.Duration) (string, error) {
+	return func(ctx context.Context, task *unstructured.Unstructured, timeout time.Duration) (string, error) {
 		manager, err := fluxManager(checks())
 		if err != nil {
 			return "", err
 		}
 		set := object.ObjMetadataSet{object.UnstructuredToObjMetadata(task)}
-		err = manager.WaitForSetWithContext(ctx, set, ssa.WaitOptions{Interval: 100 * time.Millisecond, Timeout: patience, FailFast: true})
+		err = manager.WaitForSetWithContext(ctx, set, ssa.WaitOptions{Interval: 100 * time.Millisecond, Timeout: timeout, FailFast: true})
 		switch {
 		case err == nil:
 			return done, nil
@@ -151,7 +151,7 @@ var _ = Describe("The guide for Flux", func() {
 			To(MatchError(SatisfyAll(HavePrefix("failed early"), ContainSubstring(task.GetName()))))
 	})
 
-	It("has another request under the same name refused, and made anew where Flux may force it", func(ctx SpecContext) {
+	It("has another request under the same name refused, and the object created again if Flux may force it", func(ctx SpecContext) {
 		w := newWorld(ctx, "flux-")
 		manager, err := fluxManager(nil)
 		Expect(err).NotTo(HaveOccurred())

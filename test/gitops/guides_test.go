@@ -19,7 +19,7 @@ import (
 // guides is where the guides and the files of their examples are.
 const guides = root + "/docs/guides"
 
-// guide returns the objects of an example's file. It panics where there are none,
+// guide returns the objects of an example's file. It panics if there are none,
 // since the waiters' rules are read from examples before any spec runs.
 func guide(file string) []*unstructured.Unstructured {
 	text, err := os.ReadFile(filepath.Join(guides, file))

@@ -44,7 +44,7 @@ func helmWaiters() []waiter {
 
 // helmJudge lets a strategy wait for an object that is there already.
 func helmJudge(strategy kube.WaitStrategy, wait func(kube.Waiter, kube.ResourceList, time.Duration) error) judge {
-	return func(ctx context.Context, task *unstructured.Unstructured, patience time.Duration) (string, error) {
+	return func(ctx context.Context, task *unstructured.Unstructured, timeout time.Duration) (string, error) {
 		helm := kube.New(helmFlags(task.GetNamespace()))
 		helm.SetLogger(slog.DiscardHandler)
 		identity := clbTask(task.GetNamespace(), task.GetName())
@@ -60,12 +60,12 @@ func helmJudge(strategy kube.WaitStrategy, wait func(kube.Waiter, kube.ResourceL
 		if err != nil {
 			return "", err
 		}
-		return helmVerdict(wait(waiter, list, patience))
+		return helmReading(wait(waiter, list, timeout))
 	}
 }
 
-// helmVerdict tells a time-out and a failed object from any other error.
-func helmVerdict(err error) (string, error) {
+// helmReading tells a time-out and a failed object from any other error.
+func helmReading(err error) (string, error) {
 	switch {
 	case err == nil:
 		return done, nil
@@ -107,13 +107,13 @@ var _ = Describe("The guide for Helm 4", func() {
 	It("fails a release at once when its request has failed", func(ctx SpecContext) {
 		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Failed, FromFirstAsk: true, Duration: time.Second})
 		err := w.install(ctx, "create-lb", time.Minute)
-		Expect(helmVerdict(err)).To(Equal(fails))
+		Expect(helmReading(err)).To(Equal(fails))
 		Expect(w.phases(ctx)).To(ConsistOf("Failed"))
 	})
 
 	It("fails a release when its time is over", func(ctx SpecContext) {
 		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Stuck})
-		Expect(helmVerdict(w.install(ctx, "create-lb", little))).To(Equal(waits))
+		Expect(helmReading(w.install(ctx, "create-lb", little))).To(Equal(waits))
 	})
 })
 

@@ -29,15 +29,15 @@ func kubectlWaiters() []waiter {
 		return except
 	}
 	return []waiter{
-		row("jsonpath={.status.completionTime}", "that there is an outcome, whatever it is", forEither, nil),
+		row("jsonpath={.status.completionTime}", "that the task has ended, either way; needs kubectl 1.28 or later", forEither, nil),
 		row("condition=Succeeded", "success", withoutFails, nil),
 		row("condition=Ready", "success", withoutFails, nil),
 		row("jsonpath={.status.phase}=Succeeded", "success", withoutFails, nil),
 		row("condition=Succeeded=False", "that it failed, or the deadline passed", nobody, onlyWhere("failed", "deadline")),
 		row("condition=Failed", "that it failed, or the deadline passed", nobody, onlyWhere("failed", "deadline")),
 		row("condition=Stalled", "that it ended without success", nobody, onlyWhere("failed", "deadline", "unknown")),
-		row("condition=Running", "that the cloud last said that it is at work", nobody, onlyWhere("running", "throttled", "transient")),
-		row("condition=Reconciling", "that the operator goes on asking", nobody, onlyWhere("running", "throttled", "transient", "configuration")),
+		row("condition=Running", "that the cloud last answered that it is in progress", nobody, onlyWhere("running", "throttled", "transient")),
+		row("condition=Reconciling", "that the operator goes on polling", nobody, onlyWhere("running", "throttled", "transient", "configuration")),
 	}
 }
 
@@ -50,8 +50,8 @@ func quoted(condition string) string {
 }
 
 func kubectlWait(condition string) judge {
-	return func(ctx context.Context, task *unstructured.Unstructured, patience time.Duration) (string, error) {
-		out, err := kubectl(ctx, "wait", "--namespace="+task.GetNamespace(), "--for="+condition, "--timeout="+patience.String(), "clbtask/"+task.GetName())
+	return func(ctx context.Context, task *unstructured.Unstructured, timeout time.Duration) (string, error) {
+		out, err := kubectl(ctx, "wait", "--namespace="+task.GetNamespace(), "--for="+condition, "--timeout="+timeout.String(), "clbtask/"+task.GetName())
 		switch {
 		case err == nil:
 			return done, nil

@@ -10,13 +10,13 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
-// class is what a state is to somebody who waits for success.
+// class is what a state means for a waiter for success.
 type class int
 
 const (
-	open  class = iota // Nothing is decided, and the operator goes on or will.
+	open  class = iota // There is no verdict, and the operator goes on or will.
 	good               // The request succeeded.
-	ended              // It did not, or nobody can tell; nothing more will happen.
+	ended              // It failed, or nobody can tell; it is polled no more.
 )
 
 // state is a column of the table, and how the operator is made to hold a CLBTask
@@ -27,8 +27,8 @@ type state struct {
 	class class
 
 	spec        map[string]any       // Beside requestId and region.
-	cloud       *clbsim.Task         // What the cloud knows of the request; nil for nothing.
-	credentials clb.CredentialSource // Nil for a cluster without an operator.
+	cloud       *clbsim.Task         // The request in the cloud, nil if the cloud does not know it.
+	credentials clb.CredentialSource // The operator's, nil if there is no operator.
 	trouble     *clbsim.Fault        // From when the task has been Running.
 	held        *unstructured.Unstructured
 }
@@ -41,7 +41,7 @@ func stuck() *clbsim.Task { return &clbsim.Task{Outcome: clbsim.Stuck} }
 var states = []*state{
 	{
 		name: "fresh", class: open, cloud: stuck(),
-		row: "Pending Ready=Unknown/Pending Succeeded=Unknown/Pending",
+		row: "Pending Ready=False/Pending Succeeded=Unknown/Pending",
 	},
 	{
 		name: "running", class: open, cloud: stuck(), credentials: pair{},

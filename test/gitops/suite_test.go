@@ -27,19 +27,20 @@ const (
 	assets = root + "/bin/k8s/current"
 )
 
-var update = flag.Bool("update", false, "write what is compared otherwise: verdicts, dumps and quotes")
+var update = flag.Bool("update", false, "write what is compared otherwise: readings, dumps and quotes")
 
 var (
 	cluster    *rest.Config
 	k8s        client.Client
 	k8sScheme  = runtime.NewScheme()
-	kubeconfig string // The file of the administrator's.
+	kubeconfig string // The administrator's file.
 	kubectlBin string
 )
 
 func TestGitOps(t *testing.T) {
 	RegisterFailHandler(Fail)
-	SetDefaultEventuallyTimeout(40 * time.Second)
+	// The API has to refuse a request for half a minute before that is believed.
+	SetDefaultEventuallyTimeout(90 * time.Second)
 	SetDefaultEventuallyPollingInterval(50 * time.Millisecond)
 	RunSpecs(t, "GitOps")
 }
@@ -65,8 +66,8 @@ var _ = BeforeSuite(func(ctx SpecContext) {
 	cluster, err = environment.Start()
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(environment.Stop)
-	// No limit of the client's own: many waiters ask at once here, and one that is
-	// told shortly before its time is over that it has asked too often says so.
+	// Many waiters read at once here. The client's own limit would make some of them
+	// fail with its error shortly before their time is over.
 	cluster.QPS = -1
 	k8s, err = client.New(cluster, client.Options{Scheme: k8sScheme})
 	Expect(err).NotTo(HaveOccurred())

@@ -9,7 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 )
 
-// table is what testdata/verdicts.json holds. The module argocd adds its rows and
+// table is what testdata/readings.json holds. The module argocd adds its rows and
 // renders it.
 type table struct {
 	States []string   `json:"states"`
@@ -22,14 +22,14 @@ type tableRow struct {
 	Waiter   string            `json:"waiter"`
 	Rule     string            `json:"rule"`
 	Code     string            `json:"code"`
-	Verdicts map[string]string `json:"verdicts"`
+	Readings map[string]string `json:"readings"`
 }
 
 func (t table) compare() {
 	GinkgoHelper()
 	text, err := json.MarshalIndent(t, "", "  ")
 	Expect(err).NotTo(HaveOccurred())
-	compareFile("testdata/verdicts.json", append(text, '\n'))
+	compareFile("testdata/readings.json", append(text, '\n'))
 }
 
 // compareFile compares a generated file with the one that is kept, or with -update

@@ -84,9 +84,9 @@ type terraform struct {
 }
 
 func (t terraform) judge(task *unstructured.Unstructured) (string, error) {
-	verdict, err := matchFields(task, t.fields)
-	if err != nil || verdict != done {
-		return verdict, err
+	reading, err := matchFields(task, t.fields)
+	if err != nil || reading != done {
+		return reading, err
 	}
 	value, diagnostics := t.condition.Value(selfIs(task))
 	if diagnostics.HasErrors() {
@@ -150,7 +150,7 @@ func value(attribute *hclsyntax.Attribute, given *hcl.EvalContext) cty.Value {
 }
 
 var _ = Describe("The guide for Terraform", func() {
-	DescribeTable("makes an object whose outcome is Terraform's", func(ctx SpecContext, cloud clbsim.Task, verdict, message string) {
+	DescribeTable("makes an object that ends the run as the request ends", func(ctx SpecContext, cloud clbsim.Task, reading, message string) {
 		w := newWorld(ctx, "terraform-")
 		cloud.ID, cloud.FromFirstAsk, cloud.Duration = requestID, true, time.Second
 		w.sim.AddTask(cloud)
@@ -161,10 +161,10 @@ var _ = Describe("The guide for Terraform", func() {
 		Expect(k8s.Create(ctx, task, client.FieldValidation("Strict"))).To(Succeed())
 		Eventually(func(g Gomega) string {
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
-			verdict, err := configuration.judge(task)
+			reading, err := configuration.judge(task)
 			g.Expect(err).NotTo(HaveOccurred())
-			return verdict
-		}).WithContext(ctx).Should(Equal(verdict))
+			return reading
+		}).WithContext(ctx).Should(Equal(reading))
 		said, diagnostics := configuration.message.Value(selfIs(task))
 		Expect(diagnostics.HasErrors()).To(BeFalse(), diagnostics.Error())
 		Expect(said.AsString()).To(ContainSubstring(message))

@@ -28,32 +28,32 @@ const (
 
 // waiter is a row of the table.
 type waiter struct {
-	// Group is the part of the table that the row belongs to, Name how the table
-	// calls it, Rule what it looks at, in a line, and Code whether its own code
-	// judged, or what restates it.
+	// Group is the part of the table that the row belongs to, Name what the table
+	// calls it, Rule what it looks at, and Code whether its own code judged, or what
+	// is restated.
 	Group, Name, Rule, Code string
-	// judge returns the waiter's verdict about a live object, given so much time.
+	// judge returns what the waiter says of a live object within the time-out.
 	judge judge
-	// pure says that judge looks at the object it is given, and asks nobody.
+	// pure says that judge looks at nothing but the object that it is given.
 	pure bool
-	// want is the verdict for each class of states, but for those in except.
+	// want is the reading of each class of states, except for those in except.
 	want   [3]string
 	except map[string]string
 }
 
-type judge func(ctx context.Context, task *unstructured.Unstructured, patience time.Duration) (string, error)
+type judge func(ctx context.Context, task *unstructured.Unstructured, timeout time.Duration) (string, error)
 
-// Who is expected to wait is not given much time for it. Who is expected to end at
-// once gets enough for a slow machine, and does not use it.
+// A waiter that is expected to wait gets little time for it. One that is expected to
+// end at once gets enough for a slow machine, and does not use it.
 const (
 	little = 2 * time.Second
 	ample  = 30 * time.Second
 )
 
-// wanted returns what the waiter has to say in a state.
+// wanted returns what the waiter has to say of a state.
 func (w waiter) wanted(s *state) string {
-	if verdict, ok := w.except[s.name]; ok {
-		return verdict
+	if reading, ok := w.except[s.name]; ok {
+		return reading
 	}
 	return w.want[s.class]
 }
@@ -76,6 +76,9 @@ func waiters() []waiter {
 	all = append(all, workflowWaiters()...)
 	all = append(all, crossplaneWaiters()...)
 	all = append(all, terraformWaiters()...)
+	all = append(all, pulumiWaiters()...)
+	all = append(all, kappWaiters()...)
+	all = append(all, rancherWaiters()...)
 	for i := range all {
 		if all[i].Group == "" {
 			all[i].Group = groupWaiters
@@ -88,7 +91,7 @@ func waiters() []waiter {
 }
 
 var _ = Describe("Every state, judged by", Ordered, ContinueOnFailure, func() {
-	var verdicts table
+	var readings table
 	for _, w := range waiters() {
 		It(w.Name, func(ctx SpecContext) {
 			got := w.judgeAll(ctx)
@@ -97,7 +100,7 @@ var _ = Describe("Every state, judged by", Ordered, ContinueOnFailure, func() {
 				want[s.name] = w.wanted(s)
 			}
 			Expect(got).To(Equal(want))
-			verdicts.Rows = append(verdicts.Rows, tableRow{Group: w.Group, Waiter: w.Name, Rule: w.Rule, Code: w.Code, Verdicts: got})
+			readings.Rows = append(readings.Rows, tableRow{Group: w.Group, Waiter: w.Name, Rule: w.Rule, Code: w.Code, Readings: got})
 		})
 	}
 
@@ -109,31 +112,31 @@ var _ = Describe("Every state, judged by", Ordered, ContinueOnFailure, func() {
 		}
 	})
 
-	It("all of them, as testdata/verdicts.json has it", func() {
+	It("all of them, as testdata/readings.json has it", func() {
 		for _, s := range states {
-			verdicts.States = append(verdicts.States, s.name)
+			readings.States = append(readings.States, s.name)
 		}
-		verdicts.compare()
+		readings.compare()
 	})
 })
 
-// judgeAll asks about all states at once.
+// judgeAll reads all states at once.
 func (w waiter) judgeAll(ctx context.Context) map[string]string {
 	GinkgoHelper()
 	var group sync.WaitGroup
-	verdicts, errs := make([]string, len(states)), make([]error, len(states))
+	readings, errs := make([]string, len(states)), make([]error, len(states))
 	for i, s := range states {
-		patience := ample
+		timeout := ample
 		if w.wanted(s) == waits {
-			patience = little
+			timeout = little
 		}
-		group.Go(func() { verdicts[i], errs[i] = w.judge(ctx, s.held.DeepCopy(), patience) })
+		group.Go(func() { readings[i], errs[i] = w.judge(ctx, s.held.DeepCopy(), timeout) })
 	}
 	group.Wait()
 	got := map[string]string{}
 	for i, s := range states {
 		Expect(errs[i]).NotTo(HaveOccurred(), s.name)
-		got[s.name] = verdicts[i]
+		got[s.name] = readings[i]
 	}
 	return got
 }

@@ -121,10 +121,10 @@ var _ = Describe("The guide for Argo Workflows", func() {
 		Expect(k8s.Create(ctx, task, client.FieldValidation("Strict"))).To(Succeed())
 		Eventually(func(g Gomega) string {
 			g.Expect(k8s.Get(ctx, client.ObjectKeyFromObject(task), task)).To(Succeed())
-			verdict, err := matchConditions(task, template.SuccessCondition, template.FailureCondition)
+			reading, err := matchConditions(task, template.SuccessCondition, template.FailureCondition)
 			g.Expect(err).NotTo(HaveOccurred())
-			g.Expect(verdict).NotTo(Equal(fails))
-			return verdict
+			g.Expect(reading).NotTo(Equal(fails))
+			return reading
 		}).WithContext(ctx).Should(Equal(done))
 		Expect(row(task)).To(HavePrefix("Succeeded"))
 	})

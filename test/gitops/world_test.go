@@ -14,7 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/config"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -42,7 +41,8 @@ type world struct {
 	url       string
 }
 
-// newWorld takes a name rather than making one up where a dump shows it.
+// newWorld takes the namespace's name, since dumps show it; one that ends in a dash is
+// a prefix.
 func newWorld(ctx context.Context, namespace string) *world {
 	GinkgoHelper()
 	meta := metav1.ObjectMeta{Name: namespace}
@@ -58,22 +58,22 @@ func newWorld(ctx context.Context, namespace string) *world {
 	return &world{namespace: object.Name, sim: sim, url: server.URL}
 }
 
-// run starts the operator for the world's namespace, in this process. With no
-// credentials it has none, as an operator without its Secret.
+// run starts the operator for the world's namespace, in this process.
 func (w *world) run(credentials clb.CredentialSource) {
 	GinkgoHelper()
-	endpoints, err := clb.NewEndpoints("", w.url)
+	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: []string{w.url}})
 	Expect(err).NotTo(HaveOccurred())
-	api, err := clb.NewAPI(endpoints, 2*time.Second)
+	api, err := clb.NewAPI(endpoints, credentials, 2*time.Second)
 	Expect(err).NotTo(HaveOccurred())
+	options := controllers.Options{Slots: 10, Namespaces: []string{w.namespace}}
 	mgr, err := ctrl.NewManager(cluster, ctrl.Options{
 		Scheme:     k8sScheme,
-		Cache:      cache.Options{DefaultNamespaces: map[string]cache.Config{w.namespace: {}}},
+		Cache:      options.CacheOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
 		Controller: config.Controller{SkipNameValidation: new(true)},
 	})
 	Expect(err).NotTo(HaveOccurred())
-	Expect(controllers.SetupCLBTaskController(mgr, api, credentials, controllers.Options{Slots: 10, Now: time.Now})).To(Succeed())
+	Expect(controllers.SetupCLBTaskController(mgr, api, options)).To(Succeed())
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- mgr.Start(ctx) }()
@@ -90,12 +90,14 @@ func (pair) Credential(context.Context) (clb.Credential, error) {
 	return clb.NewCredential(secretID, secretKey, ""), nil
 }
 
+func (pair) Account() string { return secretID }
+
 // none is a CredentialSource that has nothing.
 func none() clb.CredentialSource {
 	return clb.EnvCredentials{Getenv: func(string) string { return "" }}
 }
 
-// clbTask returns an object that has only an identity, to be filled by a Get.
+// clbTask returns an object with nothing but an identity, for a Get to fill.
 func clbTask(namespace, name string) *unstructured.Unstructured {
 	object := &unstructured.Unstructured{}
 	object.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("CLBTask"))
@@ -104,7 +106,7 @@ func clbTask(namespace, name string) *unstructured.Unstructured {
 	return object
 }
 
-// apply creates a CLBTask for the request ID, with more in its spec where given.
+// apply creates a CLBTask for the request ID, with more in its spec if given.
 func (w *world) apply(ctx context.Context, name string, more map[string]any) *unstructured.Unstructured {
 	GinkgoHelper()
 	task := clbTask(w.namespace, name)

@@ -23,7 +23,7 @@ variable "region" {
   default     = "ap-guangzhou"
 }
 
-# Waits for an outcome, whatever it is.
+# Waits for the end, success or not.
 resource "kubernetes_manifest" "clbtask" {
   manifest = {
     apiVersion = "clb.tencentcloud.com/v1alpha1"
@@ -49,7 +49,7 @@ resource "kubernetes_manifest" "clbtask" {
   }
 }
 
-# Fails at once where the outcome is not success.
+# Fails at once if the end is not success.
 data "kubernetes_resource" "clbtask" {
   api_version = "clb.tencentcloud.com/v1alpha1"
   kind        = "CLBTask"

@@ -27,9 +27,8 @@ import (
 const root = "../../.."
 
 var (
-	update      = flag.Bool("update", false, "write what is compared otherwise: the table and health_test.yaml")
-	momentsFile = flag.String("moments", "", "the `file` of the statuses that the module above has made")
-	kubeconfig  = flag.String("cluster", "", "the kubeconfig `file` of the cluster in which the module above holds its objects")
+	update     = flag.Bool("update", false, "write what is compared otherwise: the table and health_test.yaml")
+	kubeconfig = flag.String("cluster", "", "the kubeconfig `file` of the cluster in which the module above holds its objects")
 )
 
 var (

@@ -20,7 +20,7 @@ const (
 
 // The files of the table, and what it stands between.
 const (
-	verdictsFile = "../testdata/verdicts.json"
+	readingsFile = "../testdata/readings.json"
 	document     = root + "/docs/gitops.md"
 	begin, end   = "<!-- begin of the table -->\n", "<!-- end of the table -->\n"
 )
@@ -37,7 +37,7 @@ type row struct {
 	Waiter   string            `json:"waiter"`
 	Rule     string            `json:"rule"`
 	Code     string            `json:"code"`
-	Verdicts map[string]string `json:"verdicts"`
+	Readings map[string]string `json:"readings"`
 
 	judge func(ctx context.Context, state string) string
 	want  map[string]string
@@ -55,13 +55,13 @@ func rows() []row {
 		{
 			Group: "waiters", Waiter: "Argo CD, sync wave", Rule: "that the health of the wave's objects is Healthy, or Degraded",
 			Code:  "its own: `gitops-engine/pkg/sync`, set up as Argo CD does",
-			judge: func(ctx context.Context, state string) string { return syncHeld(ctx, state, withScript).verdict(ctx) },
+			judge: func(ctx context.Context, state string) string { return syncHeld(ctx, state, withScript).reading(ctx) },
 			want:  map[string]string{"": waits, "succeeded": done, "failed": fails, "deadline": fails, "unknown": fails},
 		},
 		{
 			Group: "blind", Waiter: "Argo CD, sync wave without the script", Rule: "a kind that Argo CD does not know is healthy at once",
 			Code:  "its own: `gitops-engine/pkg/sync`, set up as Argo CD does",
-			judge: func(ctx context.Context, state string) string { return syncHeld(ctx, state, noScript).verdict(ctx) },
+			judge: func(ctx context.Context, state string) string { return syncHeld(ctx, state, noScript).reading(ctx) },
 			want:  map[string]string{"": done},
 		},
 	}
@@ -69,21 +69,21 @@ func rows() []row {
 
 var _ = Describe("Every state, judged by", Ordered, ContinueOnFailure, func() {
 	var all table
-	Expect(json.Unmarshal([]byte(read(verdictsFile)), &all)).To(Succeed())
+	Expect(json.Unmarshal([]byte(read(readingsFile)), &all)).To(Succeed())
 	after := slices.IndexFunc(all.Rows, func(r row) bool { return r.Group == "kubectl" })
 	var own []row
 	for _, r := range rows() {
 		It(r.Waiter, func(ctx SpecContext) {
-			r.Verdicts = map[string]string{}
+			r.Readings = map[string]string{}
 			want := map[string]string{}
 			for _, state := range all.States {
-				r.Verdicts[state] = r.judge(ctx, state)
+				r.Readings[state] = r.judge(ctx, state)
 				want[state] = r.want[""]
-				if verdict, ok := r.want[state]; ok {
-					want[state] = verdict
+				if reading, ok := r.want[state]; ok {
+					want[state] = reading
 				}
 			}
-			Expect(r.Verdicts).To(Equal(want))
+			Expect(r.Readings).To(Equal(want))
 			own = append(own, r)
 		})
 	}
@@ -103,10 +103,10 @@ var _ = Describe("Every state, judged by", Ordered, ContinueOnFailure, func() {
 var parts = []struct{ group, title string }{
 	{"waiters", "Waiters for success, as the guides set them up:"},
 	{"kubectl", "`kubectl wait`, by what it waits for; it knows no failure, and several `--for` mean all of them:"},
-	{"blind", "What does not wait, whatever the state, so do not use it for a `CLBTask`:"},
+	{"blind", "What never waits, so do not use it for a `CLBTask`:"},
 }
 
-// render writes the verdicts in parts, and then what each waiter looks at.
+// render writes the readings in parts, and then what each waiter looks at.
 func (t table) render() string {
 	var out strings.Builder
 	for _, part := range parts {
@@ -117,7 +117,7 @@ func (t table) render() string {
 			}
 			cells := []string{r.Waiter}
 			for _, state := range t.States {
-				cells = append(cells, r.Verdicts[state])
+				cells = append(cells, r.Readings[state])
 			}
 			fmt.Fprintf(&out, "| %s |\n", strings.Join(cells, " | "))
 		}

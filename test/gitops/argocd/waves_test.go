@@ -78,7 +78,7 @@ func (a *application) sync(ctx context.Context) {
 	a.phase, a.message, a.results = step.GetState()
 }
 
-// live returns the object as the API server has it, nil where there is none.
+// live returns the object as the API server has it, nil if there is none.
 func (a *application) live(ctx context.Context, target *unstructured.Unstructured) *unstructured.Unstructured {
 	GinkgoHelper()
 	object := &unstructured.Unstructured{}
@@ -100,8 +100,8 @@ func (a *application) next(ctx context.Context) *unstructured.Unstructured {
 	return a.live(ctx, a.targets[1])
 }
 
-// verdict is what a sync has come to.
-func (a *application) verdict(ctx context.Context) string {
+// reading is how the sync has ended, or that it goes on.
+func (a *application) reading(ctx context.Context) string {
 	GinkgoHelper()
 	next := a.next(ctx)
 	switch a.phase {
@@ -206,12 +206,12 @@ var _ = Describe("The guide's example", func() {
 
 	It("goes on from problems that pass to success", func(ctx SpecContext) {
 		app := inState(ctx, "throttled", withScript)
-		Expect(app.verdict(ctx)).To(Equal(waits))
+		Expect(app.reading(ctx)).To(Equal(waits))
 		task := app.task(ctx)
 		task.Object["status"] = dump("succeeded").Object["status"]
 		Expect(k8s.Status().Update(ctx, task)).To(Succeed())
 		app.sync(ctx)
-		Expect(app.verdict(ctx)).To(Equal(done))
+		Expect(app.reading(ctx)).To(Equal(done))
 	})
 
 	It("has another request under the same name refused", func(ctx SpecContext) {

@@ -24,12 +24,12 @@ if ready ~= nil then
   health.message = ready.message
 end
 if stalled then
-  -- The request failed, its deadline passed, or nobody can tell: nothing more is asked.
+  -- The request failed, its deadline passed, or nobody can tell: it is polled no more.
   health.status = "Degraded"
 elseif ready ~= nil and ready.status == "True" then
   health.status = "Healthy"
 elseif obj.status.phase == "Suspended" then
   health.status = "Suspended"
 end
--- All else goes on, be it a problem: Degraded would abort a sync that can still succeed.
+-- All else goes on, problems included: Degraded would abort a sync that can still succeed.
 return health
