@@ -46,13 +46,11 @@ type poller struct {
 }
 
 func newPoller(api API, reader client.Reader, policy lifecycle.Policy, slots int) (*poller, error) {
-	p := &poller{api: api, reader: reader, policy: policy, known: newWorld(bucketsOf(api))}
-	scheduler, err := polling.New(slots, p.poll)
-	if err != nil {
-		return nil, err
-	}
-	p.scheduler = scheduler
-	return p, nil
+	p := &poller{api: api, reader: reader, policy: policy}
+	var failed [2]error
+	p.known, failed[0] = newWorld(bucketsOf(api))
+	p.scheduler, failed[1] = polling.New(slots, p.poll)
+	return p, errors.Join(failed[:]...)
 }
 
 // followCache keeps the index, and forgets a request when the last pollable task of it
@@ -116,7 +114,9 @@ func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
 	q := requestOf(task)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known.add(q, now)
+	if _, ok := p.known.histories[q]; !ok {
+		p.known.histories[q] = lifecycle.History{Begun: now}
+	}
 	trackedRequests.Set(float64(len(p.known.histories)))
 	p.scheduler.Track(polling.Task[request]{
 		Key: q, Bucket: p.known.bucketOf(q.region), Region: q.region, Tenant: task.Namespace,
@@ -150,7 +150,7 @@ func (p *poller) release(q request) bool {
 	if tasks, err := p.tasks(q); err != nil || len(tasks) > 0 {
 		return false
 	}
-	p.known.remove(q)
+	delete(p.known.histories, q)
 	trackedRequests.Set(float64(len(p.known.histories)))
 	p.scheduler.Forget(q)
 	return true

@@ -3,6 +3,8 @@ package controllers
 import (
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/lifecycle"
 	"github.com/clbtask/clbtask-operator/internal/polling"
@@ -31,22 +33,21 @@ type place struct {
 	region string
 }
 
-// trend is how the polls of a place go, while requests of it are tracked.
-type trend struct {
-	lifecycle.Trend
-	requests int
-}
+// maxPlaces bounds the places that are remembered. A region is text that users write,
+// and only a place whose polls have failed lately is remembered at all.
+const maxPlaces = 4096
 
 // world is what is known of requests, and of the places that they share. The poller's
 // lock guards it.
 type world struct {
 	bucketOf  func(region string) polling.Bucket
 	histories map[request]lifecycle.History
-	places    map[place]*trend
+	places    *lru.Cache[place, lifecycle.Trend]
 }
 
-func newWorld(bucketOf func(region string) polling.Bucket) world {
-	return world{bucketOf: bucketOf, histories: map[request]lifecycle.History{}, places: map[place]*trend{}}
+func newWorld(bucketOf func(region string) polling.Bucket) (world, error) {
+	places, err := lru.New[place, lifecycle.Trend](maxPlaces)
+	return world{bucketOf: bucketOf, histories: map[request]lifecycle.History{}, places: places}, err
 }
 
 // placesOf returns the places of a request: the account at its host, and the region
@@ -57,43 +58,18 @@ func (w *world) placesOf(q request) (account, endpoint place) {
 }
 
 func (w *world) health(q request) lifecycle.Health {
-	var health lifecycle.Health
 	account, endpoint := w.placesOf(q)
-	if t := w.places[account]; t != nil {
-		health.Account = t.Trend
-	}
-	if t := w.places[endpoint]; t != nil {
-		health.Endpoint = t.Trend
-	}
-	return health
+	ofAccount, _ := w.places.Get(account)
+	ofEndpoint, _ := w.places.Get(endpoint)
+	return lifecycle.Health{Account: ofAccount, Endpoint: ofEndpoint}
 }
 
-func (w *world) add(q request, now time.Time) {
-	if _, ok := w.histories[q]; ok {
+func (w *world) remember(at place, trend lifecycle.Trend) {
+	if trend == (lifecycle.Trend{}) {
+		w.places.Remove(at)
 		return
 	}
-	w.histories[q] = lifecycle.History{Begun: now}
-	account, endpoint := w.placesOf(q)
-	for _, at := range []place{account, endpoint} {
-		if w.places[at] == nil {
-			w.places[at] = new(trend)
-		}
-		w.places[at].requests++
-	}
-}
-
-func (w *world) remove(q request) {
-	if _, ok := w.histories[q]; !ok {
-		return
-	}
-	delete(w.histories, q)
-	account, endpoint := w.placesOf(q)
-	for _, at := range []place{account, endpoint} {
-		w.places[at].requests--
-		if w.places[at].requests == 0 {
-			delete(w.places, at)
-		}
-	}
+	w.places.Add(at, trend)
 }
 
 // observe adds an observation to what is known. It returns the requests whose tasks are
@@ -107,7 +83,8 @@ func (w *world) observe(q request, o lifecycle.Observation, sent time.Time) []re
 	account, endpoint := w.placesOf(q)
 	before := w.health(q)
 	after := before.Observe(o, sent)
-	w.places[account].Trend, w.places[endpoint].Trend = after.Account, after.Endpoint
+	w.remember(account, after.Account)
+	w.remember(endpoint, after.Endpoint)
 	ofAccount := before.Account.Shown != after.Account.Shown
 	if !ofAccount && before.Endpoint.Shown == after.Endpoint.Shown {
 		return nil
