@@ -106,7 +106,6 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
 	if _, err := credentials.Credential(ctx); err != nil {
 		ctrl.Log.Info("No task can be polled", "reason", err.Error())
@@ -119,10 +118,10 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err = controllers.SetupCLBTaskController(mgr, api, s.controller); err == nil { //nolint:contextcheck // What it sets up lives as long as the manager.
-		err = mgr.Start(ctx)
+	if err := controllers.SetupCLBTaskController(mgr, api, s.controller); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
+		return err
 	}
-	return err
+	return mgr.Start(ctx)
 }
 
 // newManager makes the controller-runtime manager: cache, leader election, metrics
