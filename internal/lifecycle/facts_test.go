@@ -158,17 +158,24 @@ func (f *facts) deadline(task *v1alpha1.CLBTask, begun, now time.Time) (time.Tim
 
 // overdue reports whether the deadline stands: the request was in progress then, or
 // nothing was answered for two minutes, with at least one poll after the deadline.
-func (f *facts) overdue(deadline, now time.Time) bool {
+func (f *facts) overdue(deadline, begun, now time.Time) bool {
 	if last := f.answered(); last != nil && !last.at.Before(deadline) {
 		return true
 	}
 	var first, last time.Time
-	for _, failing := range f.failing {
+	for of, failing := range f.failing {
 		if len(failing) == 0 {
 			continue
 		}
-		if first.IsZero() || failing[0].Before(first) {
-			first = failing[0]
+		from := failing[0]
+		if of != ofRequest { // Others' polls count while the request is tracked.
+			if begun.IsZero() || failing[len(failing)-1].Before(begun) {
+				continue
+			}
+			from = slices.MaxFunc([]time.Time{from, begun}, time.Time.Compare)
+		}
+		if first.IsZero() || from.Before(first) {
+			first = from
 		}
 		if end := failing[len(failing)-1]; end.After(last) {
 			last = end

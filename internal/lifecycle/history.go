@@ -131,11 +131,13 @@ func (h Health) unanswered(history History) (first, last time.Time) {
 		first, last = history.Unanswered, history.Polled
 	}
 	for _, trend := range []Trend{h.Account, h.Endpoint} {
-		if !trend.runFailed {
+		// What failed before the request was tracked says nothing of it: the request may
+		// have been suspended then, and the trend may be days old.
+		if !trend.runFailed || history.Begun.IsZero() || trend.runUntil.Before(history.Begun) {
 			continue
 		}
-		if first.IsZero() || trend.runSince.Before(first) {
-			first = trend.runSince
+		if since := latest(trend.runSince, history.Begun); first.IsZero() || since.Before(first) {
+			first = since
 		}
 		last = latest(last, trend.runUntil)
 	}

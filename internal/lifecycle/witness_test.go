@@ -64,7 +64,7 @@ func (w *witness) cause() string {
 		return verdict
 	case w.task.Spec.Suspend:
 		return nothing
-	case limited && !w.now.Before(deadline) && w.overdue(deadline, w.now):
+	case limited && !w.now.Before(deadline) && w.overdue(deadline, w.history.Begun, w.now):
 		return deadLine
 	case w.refused(w.task, w.history.Begun):
 		return refusal
