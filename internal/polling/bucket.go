@@ -36,6 +36,7 @@ type bucket[K comparable] struct {
 	tenants tenants[K]      // Those that are, by tenant.
 	gates   heap[*gate[K]]  // Those that are to send back a task, by when.
 	regions map[string]*gate[K]
+	lanes   map[laneName]*lane[K]
 	// suspects are the gates that an answer from anywhere in the bucket opens.
 	suspects map[*gate[K]]struct{}
 	answered time.Duration // When the last answer came.
@@ -56,6 +57,7 @@ func newBucket[K comparable](name Bucket, slots int, worth order, now time.Durat
 		worth:     worth,
 		tenants:   tenants[K]{byName: map[string]*tenant[K]{}},
 		regions:   map[string]*gate[K]{},
+		lanes:     map[laneName]*lane[K]{},
 		suspects:  map[*gate[K]]struct{}{},
 		answered:  never,
 		paced:     never,
@@ -120,13 +122,14 @@ func (b *bucket[K]) displace(e *entry[K]) {
 		e.tenant.lines.take(e)
 		b.tenants.fit(e.tenant)
 	case parked:
-		e.gate.parked.take(e)
+		e.lane.parked.take(e)
+		e.lane.file()
 	case out, finished, gone:
 	}
-	if e.gate.back == e {
-		e.gate.back = nil
+	if e.lane.gate.back == e {
+		e.lane.gate.back = nil
 	}
-	e.gate.fit()
+	e.lane.gate.fit()
 }
 
 // promote moves the tasks that have become due to the lines of their tenants.
@@ -146,12 +149,12 @@ func (b *bucket[K]) next(now time.Duration) *entry[K] {
 	for step := 0; step < maxSteps && b.anyDue(); step++ {
 		t := b.tenants.active[0].item
 		e := t.lines.next(now, b.rates, b.worth)
-		if e.gate.opens() <= now {
+		if e.lane.gate.opens() <= now {
 			b.tenants.charge(t)
 			return e
 		}
 		b.tenants.fit(t)
-		e.gate.park(e)
+		e.lane.gate.park(e)
 	}
 	return nil
 }
@@ -163,6 +166,7 @@ func (b *bucket[K]) answer(now time.Duration) {
 	for g := range b.suspects {
 		if g.account && !g.healthy() {
 			g.open()
+			g.doubted = true
 		}
 	}
 	clear(b.suspects)

@@ -81,6 +81,13 @@ func (c *cloud) call(key int, turn *Turn[int]) {
 	}
 }
 
+// becomes changes what becomes of calls from now on.
+func (c *cloud) becomes(fails func(key int, region string) Outcome) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fails = fails
+}
+
 // add adds a task that lasts so long from now.
 func (c *cloud) add(task Task[int], lasts time.Duration) *job {
 	task.Bucket = home

@@ -33,7 +33,7 @@ func manyTasks(t *testing.T) string {
 		var s *Scheduler[int]
 		s, _ = New(MaxSlots, func(k int, turn *Turn[int]) {
 			pass(10 * time.Millisecond)
-			at.arrive(turn.entry.gate.bucket.name)
+			at.arrive(turn.entry.lane.gate.bucket.name)
 			finished := !time.Now().Before(ends[k])
 			pass(10 * time.Millisecond)
 			mu.Lock()
@@ -109,7 +109,7 @@ func BenchmarkDecision(b *testing.B) {
 				}
 				e := bucket.next(now)
 				(&Turn[*name]{entry: e}).learn(now, InProgress)
-				e.gate.clean(now)
+				e.lane.gate.clean(e.lane.tenant, now)
 				e.requeue(InProgress, now, 0.5)
 			}
 			b.ReportMetric(float64(size)/float64(n), "bytes/task")
@@ -152,7 +152,7 @@ func BenchmarkClosedGate(b *testing.B) {
 				bucket.promote(now)
 				e := bucket.next(now)
 				e.tried, e.state = now, out
-				g.grant(now)
+				g.grant(e, now)
 				g.fail(e, now, false, true)
 				e.requeue(EndpointFailed, now, 0.5)
 			}

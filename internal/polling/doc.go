@@ -66,12 +66,12 @@
 //
 // A failed call says nothing about the task, which keeps its place: the backoff
 // lives in the gate of its region (gate.go). A gate knows the share of clean
-// answers among the last calls of the region, and is open as long as that is a
-// quarter. So what fails at random costs a task one more call. Below that the gate
-// closes: it lets through fewer calls, down to one at a time and one a second when
-// all fail, of the tasks that were tried longest ago. Other regions of the bucket
-// notice nothing. With the first clean answers the gate lets more through, and
-// after three it is open.
+// answers among the last calls of the region, in which each tenant counts the same
+// (lane.go), and is open as long as that is a quarter. So what fails at random costs
+// a task one more call. Below that the gate closes: it lets through fewer calls, down
+// to one at a time and one a second when all fail. The tenants take turns, each with
+// the task that was tried longest ago. Other regions of the bucket notice nothing.
+// With the first clean answers the gate lets more through, and after three it is open.
 //
 // If the account is what fails, the probes of each region slow down to one in 30 s,
 // and the first answer in any region of the bucket opens all gates that the

@@ -33,7 +33,7 @@ type state uint8
 const (
 	waiting  state = iota // In the heap of its bucket until it is due.
 	due                   // In a line of its tenant.
-	parked                // In the heap of its gate.
+	parked                // In its lane, behind its gate.
 	out                   // It holds a turn.
 	finished              // It gets no further turn.
 	gone                  // Forgotten.
@@ -43,7 +43,7 @@ const (
 type entry[K comparable] struct {
 	position
 	key    K
-	gate   *gate[K]
+	lane   *lane[K]
 	tenant *tenant[K]
 
 	born  time.Duration
@@ -94,17 +94,17 @@ func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 		e.backoff = grow(e.backoff, firstRefused)
 		e.due += max(interval, e.backoff)
 	case EndpointFailed, AccountFailed:
-		e.due += e.gate.backoff(e)
-		park = !e.gate.healthy() || e.due > now && !e.hurried
+		e.due += e.lane.gate.backoff(e)
+		park = !e.lane.gate.healthy() || e.due > now && !e.hurried
 	case Throttled, ThrottledAccount, ThrottledProcess: // It keeps its place.
 	}
 	if e.hurried {
 		e.due, e.hurried = now, false
 	}
 	if park {
-		e.gate.park(e)
+		e.lane.gate.park(e)
 	} else {
-		e.gate.bucket.place(e, now)
+		e.lane.gate.bucket.place(e, now)
 	}
 }
 

@@ -31,16 +31,18 @@ type gate[K comparable] struct {
 	tasks    int
 	out      int // Turns.
 
-	share    float64       // Of clean results, weighted exponentially.
+	share    float64       // Of clean results: the mean of the lanes in heard.
+	heard    []*lane[K]    // Those with a result of late.
 	results  uint32        // How many it has seen.
 	answered time.Duration // When the last answer came, or never.
 	last     time.Duration // When the last turn was granted.
 	account  bool          // The last failure was the account's.
 	pause    time.Duration // Between two polls while it is closed by such.
 	failed   time.Duration // When the last of those polls failed.
+	doubted  bool          // It opened because others were answered, and has not been since.
 
-	parked heap[*entry[K]]
-	back   *entry[K] // The task that a closed gate has sent back to its line.
+	lanes heap[*lane[K]] // Those with parked tasks.
+	back  *entry[K]      // The task that a closed gate has sent back to its line.
 }
 
 func (g *gate[K]) healthy() bool { return g.share >= healthyShare }
@@ -74,24 +76,28 @@ func (g *gate[K]) fit() {
 	b.gates.take(g)
 	at := g.opens()
 	if g.healthy() {
-		at = g.parked.next()
+		at = g.lanes.next()
 	}
-	if len(g.parked) > 0 && g.back == nil && at < ever {
+	if len(g.lanes) > 0 && g.back == nil && at < ever {
 		b.gates.put(g, at)
 	}
 	if g.tasks == 0 && g.out == 0 {
+		for _, l := range g.heard {
+			l.heard = never
+			l.fit()
+		}
+		g.heard = nil
 		delete(b.regions, g.region)
 		delete(b.suspects, g)
 	}
 }
 
-// grant counts a turn that is granted now.
-func (g *gate[K]) grant(now time.Duration) {
+// grant counts a turn that is granted to a task now.
+func (g *gate[K]) grant(e *entry[K], now time.Duration) {
 	g.out++
 	g.last, g.back = now, nil
-	if !g.healthy() && g.account {
-		g.pause = grow(g.pause, Window)
-	}
+	e.lane.tried = now
+	e.lane.file()
 	g.fit()
 }
 
@@ -106,13 +112,16 @@ func (g *gate[K]) park(e *entry[K]) {
 	if g.back == e {
 		g.back = nil
 	}
-	g.parked.put(e, key)
+	e.lane.parked.put(e, key)
+	e.lane.file()
 	g.fit()
 }
 
 // sendBack lets the first parked task compete for a turn again.
 func (g *gate[K]) sendBack(now time.Duration) {
-	e := g.parked.pop()
+	l := g.lanes[0].item
+	e := l.parked.pop()
+	l.file()
 	e.due = min(e.due, now)
 	if !g.healthy() {
 		g.back = e
@@ -121,14 +130,14 @@ func (g *gate[K]) sendBack(now time.Duration) {
 	g.fit()
 }
 
-// clean notes an answer from the region. The first one after failures of the
-// account opens it at once.
-func (g *gate[K]) clean(now time.Duration) {
+// clean notes an answer to a tenant. The first one after failures of the account opens
+// the gate at once.
+func (g *gate[K]) clean(tenant string, now time.Duration) {
+	g.doubted = false
 	if g.account && !g.healthy() {
 		g.open()
 	}
-	g.share = 1 - remembered*(1-g.share)
-	g.results++
+	g.hear(tenant, now, 1, true)
 	g.pause, g.answered = 0, now
 	if g.healthy() {
 		g.back = nil
@@ -136,36 +145,55 @@ func (g *gate[K]) clean(now time.Duration) {
 	g.fit()
 }
 
+// open forgets what failed.
 func (g *gate[K]) open() {
-	g.share, g.back = 1, nil
+	for _, l := range g.heard {
+		l.share = 1
+	}
+	g.share, g.pause, g.back = 1, 0, nil
 	g.fit()
 }
 
-// fail notes a failed call of a task. A probe is one that the closed gate let
-// through: two of those without an answer of the bucket in between make the gate
-// wait for the account as a whole.
+// fail notes a failed call of a task. A probe is one that the closed gate let through.
+//
+// If the account failed, an answer from anywhere in the bucket opens the gate. That may
+// be wrong, since what failed may be about the region after all: then it takes two
+// probes without an answer of the bucket in between.
 func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
 	healthy, weight := g.healthy(), 1
 	if g.account = account; account {
 		weight = accountWeight
-		if probe && g.failed > g.bucket.answered {
+	}
+	keep := math.Pow(remembered, float64(weight))
+	since := math.Pow(remembered, float64(g.results-e.seen))
+	e.blame = float32(1 - keep*(1-since*float64(e.blame)))
+	g.hear(e.lane.tenant, now, weight, false)
+	e.seen = g.results
+	e.failures++
+	closed := healthy && !g.healthy()
+	if account && (closed || probe) {
+		g.pause = grow(g.pause, Window)
+		if closed && !g.doubted || probe && g.failed > g.bucket.answered {
 			g.bucket.suspects[g] = struct{}{}
 		}
 		if probe {
 			g.failed = now
 		}
 	}
-	keep := math.Pow(remembered, float64(weight))
-	since := math.Pow(remembered, float64(g.results-e.seen))
-	e.blame = float32(1 - keep*(1-since*float64(e.blame)))
-	g.share *= keep
-	g.results += uint32(weight)
-	e.seen = g.results
-	e.failures++
-	if healthy && !g.healthy() { // Nobody waits for a backoff of its own now.
-		backing := g.parked
-		g.parked = nil
-		for _, k := range backing {
+	if closed {
+		g.forgive(now)
+	}
+}
+
+// forgive lets no parked task wait for a backoff of its own: the gate has closed.
+func (g *gate[K]) forgive(now time.Duration) {
+	backing := g.lanes
+	g.lanes = nil
+	for _, l := range backing {
+		l.item.position = 0
+		tasks := l.item.parked
+		l.item.parked = nil
+		for _, k := range tasks {
 			k.item.position = 0
 			k.item.due = min(k.item.due, now)
 			g.park(k.item)

@@ -15,12 +15,13 @@ func (s *Scheduler[K]) faults(settled bool) []string {
 	wrong := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	tasks, members := map[any]int{}, map[state]int{}
 	for key, e := range s.entries {
-		b := e.gate.bucket
+		b := e.lane.gate.bucket
 		tasks[b]++
-		tasks[e.gate]++
+		tasks[e.lane.gate]++
+		tasks[e.lane]++
 		tasks[e.tenant]++
 		members[e.state]++
-		if b.tenants.byName[e.tenant.name] != e.tenant || b.regions[e.gate.region] != e.gate {
+		if b.tenants.byName[e.tenant.name] != e.tenant || b.regions[e.lane.gate.region] != e.lane.gate {
 			wrong("%v has a tenant or a region that its bucket does not know", key)
 		}
 	}
@@ -82,9 +83,18 @@ func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 			wrong("tenant %q counts %d due tasks in %b and has %d in %b", name, t.lines.count, t.lines.used, count, used)
 		}
 	}
+	for name, l := range b.lanes {
+		look(l.parked, parked)
+		if l.tasks != tasks[l] || l.tasks == 0 && l.heard == never || b.regions[name.region] != l.gate {
+			wrong("lane %v counts %d tasks and has %d", name, l.tasks, tasks[l])
+		}
+		if (l.position > 0) != (len(l.parked) > 0) {
+			wrong("lane %v has %d parked tasks, and its gate does not know", name, len(l.parked))
+		}
+	}
 	calls, sending := 0, 0
 	for region, g := range b.regions {
-		look(g.parked, parked)
+		found = append(found, g.lanes.faults()...)
 		calls += g.out
 		if g.tasks != tasks[g] || g.tasks+g.out == 0 {
 			wrong("region %q counts %d tasks and has %d", region, g.tasks, tasks[g])
@@ -94,7 +104,7 @@ func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 		}
 		if g.position > 0 {
 			sending++
-		} else if len(g.parked) > 0 && g.back == nil && g.out == 0 {
+		} else if len(g.lanes) > 0 && g.back == nil && g.out == 0 {
 			wrong("nothing opens the gate of region %q", region)
 		}
 	}

@@ -120,7 +120,7 @@ func TestThrottledAnswersReachAsFarAsTheySay(t *testing.T) {
 				for b := range test.want {
 					s.Track(Task[string]{Key: b.Host + b.Account, Bucket: b})
 					g := got.next(t)
-					turns[g.turn.entry.gate.bucket.name] = g.turn
+					turns[g.turn.entry.lane.gate.bucket.name] = g.turn
 				}
 				turns[Bucket{"a", "1"}].Return(test.outcome, 0)
 				for b, want := range test.want {

@@ -131,7 +131,7 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var mu sync.Mutex
 			s, err := New(5, func(_ string, turn *Turn[string]) {
-				if turn.entry.gate.bucket.name != home {
+				if turn.entry.lane.gate.bucket.name != home {
 					trouble(turn)
 					return
 				}

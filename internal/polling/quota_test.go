@@ -99,7 +99,7 @@ func (tr *trial) call(key int, turn *Turn[int]) {
 	if _, ok := tr.left[key]; !ok {
 		tr.t.Errorf("task %d got a turn after it was forgotten", key)
 	}
-	tr.granted[turn.entry.gate.bucket.name] = time.Now()
+	tr.granted[turn.entry.lane.gate.bucket.name] = time.Now()
 	tr.mu.Unlock()
 	outcome := tr.outcomes[tr.random(len(tr.outcomes))]
 	if outcome == Unused {
@@ -107,7 +107,7 @@ func (tr *trial) call(key int, turn *Turn[int]) {
 		return
 	}
 	pass(tr.delay(400 * time.Millisecond))
-	tr.server.arrive(turn.entry.gate.bucket.name)
+	tr.server.arrive(turn.entry.lane.gate.bucket.name)
 	pass(tr.delay(1500 * time.Millisecond))
 	if tr.random(30) == 0 {
 		pass(tr.delay(20 * time.Second)) // It hangs.
@@ -222,7 +222,7 @@ func (tr *trial) idle(opens time.Time) {
 	defer s.mu.Unlock()
 	now := s.now()
 	for _, e := range s.entries {
-		b := e.gate.bucket
+		b := e.lane.gate.bucket
 		used := b.out
 		for _, at := range b.coolingDown {
 			if at >= now {

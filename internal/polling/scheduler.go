@@ -115,8 +115,8 @@ func (s *Scheduler[K]) Track(task Task[K]) {
 		if e.state == finished {
 			return
 		}
-		if b := e.gate.bucket; b.name == task.Bucket {
-			b.tenants.move(e, task.Tenant, now)
+		if b := e.lane.gate.bucket; b.name == task.Bucket {
+			b.move(e, task.Tenant, now)
 			return
 		}
 		// The credential changed: another account counts from now on. A turn of the
@@ -137,10 +137,10 @@ func (s *Scheduler[K]) Expedite(key K) {
 	case e.state == out:
 		e.hurried = true
 	case e.state <= parked && e.due > now:
-		e.gate.bucket.displace(e)
+		e.lane.gate.bucket.displace(e)
 		e.due = now
-		e.gate.bucket.place(e, now)
-		s.dispatch(e.gate.bucket)
+		e.lane.gate.bucket.place(e, now)
+		s.dispatch(e.lane.gate.bucket)
 	}
 }
 
@@ -168,14 +168,15 @@ func (s *Scheduler[K]) now() time.Duration { return time.Since(s.epoch) }
 func (s *Scheduler[K]) add(task Task[K], now time.Duration) *bucket[K] {
 	b := s.bucketOf(task.Bucket, now)
 	e := &entry[K]{
-		key: task.Key, gate: b.gateOf(task.Region), tenant: b.tenants.of(task.Tenant),
+		key: task.Key, lane: b.laneOf(task.Region, task.Tenant), tenant: b.tenants.of(task.Tenant),
 		born: now - min(max(task.Age, 0), ever/2), asked: never, known: never, tried: never, due: now,
 	}
 	if task.Polled {
 		e.asked = now
 	}
 	b.tasks++
-	e.gate.tasks++
+	e.lane.gate.tasks++
+	e.lane.tasks++
 	e.tenant.tasks++
 	s.entries[task.Key] = e
 	b.place(e, now)
@@ -183,10 +184,12 @@ func (s *Scheduler[K]) add(task Task[K], now time.Duration) *bucket[K] {
 }
 
 func (s *Scheduler[K]) remove(e *entry[K], now time.Duration) {
-	b := e.gate.bucket
+	b := e.lane.gate.bucket
 	b.tasks--
-	e.gate.tasks--
+	e.lane.gate.tasks--
+	e.lane.tasks--
 	e.tenant.tasks--
+	e.lane.fit()
 	b.displace(e)
 	b.tenants.fit(e.tenant)
 	e.state = gone
@@ -226,7 +229,7 @@ func (s *Scheduler[K]) wake(b *bucket[K]) {
 // spreadThrottling halves the other buckets that a throttled answer speaks of.
 func (s *Scheduler[K]) spreadThrottling(t *Turn[K], now time.Duration, outcome Outcome, retryAfter time.Duration) {
 	for _, other := range s.buckets {
-		name := t.entry.gate.bucket.name
+		name := t.entry.lane.gate.bucket.name
 		sameAccount := outcome == ThrottledAccount && other.name.Account == name.Account
 		if other.name != name && (sameAccount || outcome == ThrottledProcess) {
 			other.limit.throttled(now, t.granted, other.limit.slots, retryAfter)
@@ -257,12 +260,12 @@ func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 		if e == nil {
 			break
 		}
-		turn := &Turn[K]{scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.gate.healthy()}
+		turn := &Turn[K]{scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.lane.gate.healthy()}
 		s.out++
 		b.out++
 		b.pace(now)
 		e.state, e.tried, turn.full = out, now, b.free() == 0
-		e.gate.grant(now)
+		e.lane.gate.grant(e, now)
 		go s.grant(e.key, turn)
 	}
 	b.trackCongestion(now)

@@ -62,18 +62,18 @@ func (ts *tenants[K]) charge(t *tenant[K]) {
 // move lets another tenant pay for the next turn of a task that waits for one, if
 // that has fewer tasks: a task that several follow must not wait in the longest
 // queue.
-func (ts *tenants[K]) move(e *entry[K], name string, now time.Duration) {
-	from := e.tenant
-	if to, ok := ts.byName[name]; e.state > parked || ok && to.tasks >= from.tasks {
+func (b *bucket[K]) move(e *entry[K], tenant string, now time.Duration) {
+	from, left := e.tenant, e.lane
+	if to, ok := b.tenants.byName[tenant]; e.state > parked || ok && to.tasks >= from.tasks {
 		return
 	}
-	e.tenant = ts.of(name)
+	b.displace(e)
+	e.tenant, e.lane = b.tenants.of(tenant), b.laneOf(left.gate.region, tenant)
 	e.tenant.tasks++
+	e.lane.tasks++
 	from.tasks--
-	if e.state == due {
-		from.lines.take(e)
-		e.tenant.lines.put(e, now)
-		ts.fit(e.tenant)
-	}
-	ts.fit(from)
+	left.tasks--
+	b.place(e, now)
+	b.tenants.fit(from)
+	left.fit()
 }

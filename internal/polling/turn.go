@@ -51,15 +51,17 @@ func (t *Turn[K]) Waited() time.Duration { return t.waited }
 // arrived, or the call's connection be closed: the quota's proof rests on that.
 // After a throttled call the buckets concerned get no turn for retryAfter; zero if
 // the API did not say. The task gets its next turn without being asked for.
-func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) {
+//
+// It reports whether most calls of the task's region fail, so that its gate is closed.
+func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing bool) {
 	s := t.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now, e, g := s.now(), t.entry, t.entry.lane.gate
 	if t.returned {
-		return
+		return !g.healthy()
 	}
 	t.returned = true
-	now, e, g := s.now(), t.entry, t.entry.gate
 	b := g.bucket
 	used := b.out + len(b.coolingDown)
 	s.out--
@@ -72,14 +74,16 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) {
 	case InProgress, Finished, Refused:
 		b.limit.clean(now, t.granted, t.full)
 		t.learn(now, outcome)
-		g.clean(now)
+		g.clean(e.lane.tenant, now)
 		b.answer(now)
 	case EndpointFailed, AccountFailed:
 		g.fail(e, now, outcome == AccountFailed, t.probe)
 	case Throttled, ThrottledAccount, ThrottledProcess:
 		b.limit.throttled(now, t.granted, used, retryAfter)
 		s.spreadThrottling(t, now, outcome, retryAfter)
-	case Aborted, Unused:
+	case Unused:
+		g.last = never
+	case Aborted:
 	}
 	if e.state == out {
 		e.requeue(outcome, now, s.luck())
@@ -89,13 +93,14 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) {
 		s.dispatch(s.held[0].item)
 	}
 	s.dispatch(b)
+	return !g.healthy()
 }
 
 // learn lets the bucket know how long this task took, or has taken so far. After
 // a restart the first answer teaches nothing: the task may have finished while
 // nobody polled it. A refused poll tells nothing either.
 func (t *Turn[K]) learn(now time.Duration, outcome Outcome) {
-	e, rates := t.entry, t.entry.gate.bucket.rates
+	e, rates := t.entry, t.entry.lane.gate.bucket.rates
 	e.failures, e.blame = 0, 0
 	if outcome != Refused {
 		switch {

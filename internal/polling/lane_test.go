@@ -1,0 +1,108 @@
+package polling
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// compare plays arrivals of region "good" alone and beside what disturbs them, with
+// several seeds, and checks that they are decided as soon, give or take some seconds.
+func compare(t *testing.T, rate float64, seeds int, give float64, disturb func(c *cloud)) {
+	t.Helper()
+	var alone, beside outcomes
+	for seed := range uint64(seeds) {
+		for _, o := range []*outcomes{&alone, &beside} {
+			inCloud(t, seed, func(c *cloud) {
+				if o == &beside {
+					disturb(c)
+				}
+				c.arrive(0, int(120*rate), rate, "good")
+				c.decided()
+				one, _ := c.late("good")
+				o.mean += one.mean / float64(seeds)
+				o.p99 += one.p99 / float64(seeds)
+			})
+		}
+	}
+	t.Logf("mean %.3f s, p99 %.2f s; alone %.3f s, %.2f s", beside.mean, beside.p99, alone.mean, alone.p99)
+	if beside.mean > alone.mean*1.05+give || beside.p99 > alone.p99*1.2+5*give {
+		t.Errorf("mean %.3f s, p99 %.2f s; alone %.3f s, %.2f s", beside.mean, beside.p99, alone.mean, alone.p99)
+	}
+}
+
+func TestAnOddRequestThatAlwaysFailsSlowsNoOther(t *testing.T) {
+	for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
+		for rate, seeds := range map[float64]int{5: 5, 0.5: 20} {
+			t.Run(fmt.Sprintf("outcome %d beside %v tasks a second", outcome, rate), func(t *testing.T) {
+				const odd = -1
+				compare(t, rate, seeds, 0.02, func(c *cloud) {
+					c.fails = func(key int, _ string) Outcome {
+						if key == odd {
+							return outcome
+						}
+						return InProgress
+					}
+					c.track(Task[int]{Key: odd, Region: "good", Age: 10 * time.Second}, long)
+					time.AfterFunc(100*time.Second, func() {
+						polls := slices.DeleteFunc(c.between("", 0, ever), func(one call) bool { return one.key != odd })
+						for p := 1; p < len(polls); p++ {
+							if gap := polls[p].at - polls[p-1].at; gap > maxBackoff+Window {
+								t.Errorf("it was polled again after %v", gap)
+							}
+						}
+						if len(polls) < 7 || len(polls) > 25 {
+							t.Errorf("it was polled %d times in 100 s", len(polls))
+						}
+					})
+				})
+			})
+		}
+	}
+}
+
+func TestACrowdOfOddRequestsSlowsNoOtherTenant(t *testing.T) {
+	for _, crowd := range []int{20, 200, 1000} {
+		for _, tenants := range []int{1, 5} {
+			t.Run(fmt.Sprintf("%d requests of %d tenants that always fail", crowd, tenants), func(t *testing.T) {
+				compare(t, 0.5, 3, 0.5, func(c *cloud) {
+					c.fails = func(key int, _ string) Outcome {
+						if key < 0 {
+							return EndpointFailed
+						}
+						return InProgress
+					}
+					for k := range crowd {
+						c.track(Task[int]{Key: -1 - k, Region: "good", Tenant: fmt.Sprint("crowd-", k%tenants)}, long)
+					}
+				})
+			})
+		}
+	}
+}
+
+func TestManyInventedRegionsOfOneTenantDoNotSlowAnother(t *testing.T) {
+	compare(t, 0.5, 3, 0.02, func(c *cloud) {
+		c.fails = func(key int, _ string) Outcome {
+			if key < 0 {
+				return EndpointFailed
+			}
+			return InProgress
+		}
+		for k := range 20_000 {
+			c.track(Task[int]{Key: -1 - k, Region: strconv.Itoa(k), Tenant: "crowd"}, long)
+		}
+		time.AfterFunc(100*time.Second, func() {
+			for k := range 20_000 {
+				c.s.Forget(-1 - k)
+			}
+			c.s.mu.Lock()
+			defer c.s.mu.Unlock()
+			if n := len(c.s.buckets[home].regions); n > 1+MaxSlots {
+				t.Errorf("%d regions are left", n)
+			}
+		})
+	})
+}
