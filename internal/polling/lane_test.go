@@ -66,19 +66,21 @@ func TestAnOddRequestThatAlwaysFailsSlowsNoOther(t *testing.T) {
 func TestACrowdOfOddRequestsSlowsNoOtherTenant(t *testing.T) {
 	for _, crowd := range []int{20, 200, 1000} {
 		for _, tenants := range []int{1, 5} {
-			t.Run(fmt.Sprintf("%d requests of %d tenants that always fail", crowd, tenants), func(t *testing.T) {
-				compare(t, 0.5, 3, 0.5, func(c *cloud) {
-					c.fails = func(key int, _ string) Outcome {
-						if key < 0 {
-							return EndpointFailed
+			for _, outcome := range []Outcome{EndpointFailed, Refused} {
+				t.Run(fmt.Sprintf("outcome %d of %d requests of %d tenants", outcome, crowd, tenants), func(t *testing.T) {
+					compare(t, 0.5, 3, 0.5, func(c *cloud) {
+						c.fails = func(key int, _ string) Outcome {
+							if key < 0 {
+								return outcome
+							}
+							return InProgress
 						}
-						return InProgress
-					}
-					for k := range crowd {
-						c.track(Task[int]{Key: -1 - k, Region: "good", Tenant: fmt.Sprint("crowd-", k%tenants)}, long)
-					}
+						for k := range crowd {
+							c.track(Task[int]{Key: -1 - k, Region: "good", Tenant: fmt.Sprint("crowd-", k%tenants)}, long)
+						}
+					})
 				})
-			})
+			}
 		}
 	}
 }
