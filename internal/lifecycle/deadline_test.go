@@ -89,19 +89,21 @@ func TestTheLastPollIsExpeditedUntilItIsSent(t *testing.T) {
 	check(false, time.Millisecond)
 	l.wait(time.Millisecond)
 	l.reconcile()
-	check(true, 10*time.Second)
+	check(true, 2*time.Minute)
 	l.around(unreachable)
-	check(true, 10*time.Second)
+	check(true, 2*time.Minute)
+	l.wait(time.Minute)
 	l.poll(unreachable)
-	check(false, 10*time.Second)
+	check(false, time.Minute)
+	l.wait(59 * time.Second)
 	l.poll(noSuchRegion)
-	check(false, 10*time.Second)
+	check(false, 10*time.Second) // Polls of others do not reconcile it.
 	l.limit(0)
 	l.reconcile()
 	check(false, 0)
 	l.limit(20 * time.Minute)
 	l.reconcile()
-	check(false, 10*time.Minute)
+	check(false, 8*time.Minute+time.Second)
 }
 
 // If no poll is answered, the deadline stands after two minutes.
@@ -132,11 +134,9 @@ func TestNothingIsAnsweredAtTheDeadline(t *testing.T) {
 					l.unfinished(t)
 					test.after(l, test.failure)
 				}
-				l.wait(-time.Second)
 				l.reconcile()
 				l.unfinished(t)
-				l.wait(time.Second)
-				l.reconcile()
+				test.after(l, test.failure)
 				l.expired(t, notAsked)
 			})
 		}
@@ -163,6 +163,44 @@ func TestAFailureBeforeTheDeadlineIsNoLastPoll(t *testing.T) {
 			l.wrote(t, rowRunning, rowSucceeded)
 		})
 	}
+}
+
+func TestFailuresFarApartAreNotTwoMinutesOfPolls(t *testing.T) {
+	for sentence, fail := range map[string]func(*life, Observation){
+		"of the request": (*life).poll,
+		"of others":      (*life).around,
+	} {
+		for _, failure := range []Observation{unreachable, denied} {
+			for _, at := range []time.Duration{-time.Second, 0, time.Second} {
+				t.Run(fmt.Sprintf("%s, %s, the first one %v after the deadline", sentence, failure.Err.Problem, at), func(t *testing.T) {
+					l := limited()
+					l.wait(10*time.Minute + at)
+					fail(l, failure)
+					l.wait(5 * time.Minute) // Nobody polls.
+					fail(l, failure)
+					l.unfinished(t)
+					l.wait(time.Minute)
+					l.reconcile()
+					l.unfinished(t)
+					l.poll(success)
+					if rowOf(l.task.Status) != rowSucceeded {
+						t.Errorf("it reads %s", rowOf(l.task.Status))
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestOneFailureOnEachSideOfTheDeadlineEndsNothing(t *testing.T) {
+	l := limited()
+	l.wait(10*time.Minute - time.Minute)
+	l.poll(unreachable)
+	l.wait(2 * time.Minute)
+	l.poll(unreachable)
+	l.wait(time.Minute + time.Second)
+	l.reconcile()
+	l.unfinished(t)
 }
 
 func TestADeadlineCanBeChangedUntilItEndedTheTask(t *testing.T) {
@@ -206,7 +244,7 @@ func TestADeadlineStartsWhenBothClocksAgree(t *testing.T) {
 			l.poll(unreachable)
 			wantRequeue := test.want - test.tracked
 			if wantRequeue <= 0 {
-				wantRequeue = 10 * time.Second
+				wantRequeue = 2 * time.Minute
 			}
 			if l.last.RequeueAfter != wantRequeue {
 				t.Errorf("requeued after %v, want %v", l.last.RequeueAfter, wantRequeue)

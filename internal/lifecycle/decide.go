@@ -14,8 +14,10 @@ const (
 	// without ending a task early. Tencent Cloud accepts signatures of the same age.
 	clockSkew = 5 * time.Minute
 	// lastPolls is how long after the deadline polls are repeated if none is answered.
+	// Polls that are further apart do not count as one row.
 	lastPolls = 2 * time.Minute
-	// lastPollCheck is how often a task is reconciled meanwhile.
+	// lastPollCheck is how often a task is reconciled after that. Polls of others do
+	// not reconcile it.
 	lastPollCheck = 10 * time.Second
 
 	// A refusal is believed after this many in a row over at least this time, and if
@@ -69,23 +71,24 @@ func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, n
 	}
 	deadline, limited := deadlineOf(task, history, now)
 	expired := limited && !now.Before(deadline)
-	if expired {
-		switch first, last := health.unanswered(history); {
-		case history.Status != nil && !history.Answered.Before(deadline):
-			return decision(task, w.expired(true))
-		case !last.Before(deadline) && now.Sub(latest(first, deadline)) >= lastPolls:
-			return decision(task, w.expired(false))
-		}
+	first, last := health.unanswered(history)
+	enough := latest(first, deadline).Add(lastPolls)
+	switch {
+	case !expired:
+	case history.Status != nil && !history.Answered.Before(deadline):
+		return decision(task, w.expired(true))
+	case !last.Before(enough):
+		return decision(task, w.expired(false))
 	}
 	if refusal := p.confirmed(task, history); refusal != nil {
 		return decision(task, w.unknown(refusal))
 	}
-	d := p.unfinished(w, history, health)
+	d := unfinished(w, history, health)
 	d.Poll = true
 	switch {
 	case expired:
 		d.Expedite = history.Polled.Before(deadline)
-		d.RequeueAfter = lastPollCheck
+		d.RequeueAfter = min(max(enough.Sub(now), lastPollCheck), lastPolls)
 	case limited:
 		d.RequeueAfter = deadline.Sub(now)
 	}
@@ -104,11 +107,11 @@ func decision(task *v1alpha1.CLBTask, next v1alpha1.CLBTaskStatus) Decision {
 }
 
 // unfinished decides for a task that goes on.
-func (p Policy) unfinished(w writer, history History, health Health) Decision {
+func unfinished(w writer, history History, health Health) Decision {
 	task := w.task
-	shown := health.shown()
+	shown := health.shown(w.now)
 	if shown == nil {
-		shown = history.shown()
+		shown = history.trend.shown(w.now)
 	}
 	switch {
 	case shown != nil:

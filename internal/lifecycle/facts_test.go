@@ -23,7 +23,7 @@ const (
 type facts struct {
 	// said is what the polls of the request brought.
 	said []fact
-	// failing are the polls since the last that was answered: of the request, of its
+	// failing are the last row of polls since one was answered: of the request, of its
 	// region, and of its account.
 	failing [3][]time.Time
 	// seen are the problems that polls failed with.
@@ -50,9 +50,15 @@ var (
 
 // hear notes a poll, of this request or of another one of its region.
 func (f *facts) hear(o Observation, own bool, now time.Time) {
+	fails := func(of int) {
+		if row := f.failing[of]; len(row) > 0 && now.Sub(row[len(row)-1]) > 2*time.Minute {
+			f.failing[of] = nil
+		}
+		f.failing[of] = append(f.failing[of], now)
+	}
 	if own {
 		f.said = append(f.said, fact{now, o})
-		f.failing[ofRequest] = append(f.failing[ofRequest], now)
+		fails(ofRequest)
 	}
 	if o.Err != nil {
 		f.seen[o.Err.Problem] = true
@@ -63,9 +69,9 @@ func (f *facts) hear(o Observation, own bool, now time.Time) {
 	case o.Err == nil || isAboutRequest(o.Err.Problem):
 		f.failing[ofRegion], f.failing[ofAccount] = nil, nil
 	case slices.Contains(endpointProblems, o.Err.Problem):
-		f.failing[ofRegion] = append(f.failing[ofRegion], now)
+		fails(ofRegion)
 	case slices.Contains(accountProblems, o.Err.Problem):
-		f.failing[ofAccount] = append(f.failing[ofAccount], now)
+		fails(ofAccount)
 	default:
 		panic("a problem that the tests do not know: " + o.Err.Problem)
 	}
@@ -157,8 +163,8 @@ func (f *facts) deadline(task *v1alpha1.CLBTask, begun, now time.Time) (time.Tim
 }
 
 // overdue reports whether the deadline stands: the request was in progress then, or
-// nothing was answered for two minutes, with at least one poll after the deadline.
-func (f *facts) overdue(deadline, begun, now time.Time) bool {
+// polls for two minutes after it were not, none further apart than that.
+func (f *facts) overdue(deadline, begun time.Time) bool {
 	if last := f.answered(); last != nil && !last.at.Before(deadline) {
 		return true
 	}
@@ -181,8 +187,8 @@ func (f *facts) overdue(deadline, begun, now time.Time) bool {
 			last = end
 		}
 	}
-	waited := min(now.Sub(first), now.Sub(deadline))
-	return !last.IsZero() && !last.Before(deadline) && waited >= 2*time.Minute
+	waited := min(last.Sub(first), last.Sub(deadline))
+	return !last.IsZero() && waited >= 2*time.Minute
 }
 
 // polledSince reports whether a poll of the request was sent at or after a time: the last

@@ -24,8 +24,8 @@ type History struct {
 	// Answered when the poll for it was sent.
 	Status   *clb.TaskStatus
 	Answered time.Time
-	// Unanswered is when the first poll was sent since the last answered one; zero if
-	// the last poll was answered.
+	// Unanswered is when the first poll of the last row was sent of which none was
+	// answered; zero if the last poll was answered.
 	Unanswered time.Time
 
 	refused *refusals
@@ -53,6 +53,7 @@ func (h History) Observe(o Observation, now time.Time) History {
 	if h.Verdict() {
 		return h
 	}
+	silent := now.Sub(h.Polled) > lastPolls
 	h.Polled = now
 	if o.Err == nil {
 		status := o.Status
@@ -60,7 +61,7 @@ func (h History) Observe(o Observation, now time.Time) History {
 		h.trend = h.trend.next(nil, now)
 		return h
 	}
-	if h.Unanswered.IsZero() {
+	if h.Unanswered.IsZero() || silent {
 		h.Unanswered = now
 	}
 	switch About(o.Err.Problem) {
@@ -80,14 +81,6 @@ func (r *refusals) add(err *clb.Error, now time.Time) *refusals {
 		next.count, next.first = r.count+1, r.first
 	}
 	return &next
-}
-
-// shown returns what conditions show of the request's own polls, nil for nothing.
-func (h History) shown() *Failure {
-	if h.trend == nil {
-		return nil
-	}
-	return h.trend.Shown
 }
 
 // Health is how the polls around a request go: those of its account at its host,
@@ -116,10 +109,10 @@ func (h Health) Observe(o Observation, now time.Time) Health {
 
 // shown returns the problem that conditions show, nil for none. A throttled poll says
 // less than a failed one.
-func (h Health) shown() *Failure {
-	account := h.Account.Shown
-	if account == nil || h.Endpoint.Shown != nil && About(account.Problem) == AboutQuota {
-		return h.Endpoint.Shown
+func (h Health) shown(now time.Time) *Failure {
+	account, endpoint := h.Account.shown(now), h.Endpoint.shown(now)
+	if account == nil || endpoint != nil && About(account.Problem) == AboutQuota {
+		return endpoint
 	}
 	return account
 }

@@ -16,6 +16,9 @@ const (
 	minHoldDown = 10 * time.Second
 	maxHoldDown = 10 * time.Minute
 	resetFactor = 10
+	// maxSilence is how long after its last poll a series says anything: as long as it
+	// has tasks it is polled far more often.
+	maxSilence = maxHoldDown
 	// confirmAfter is how long a problem that needs intervention has to last: it is
 	// shown soon, but not on one word.
 	confirmAfter = time.Second
@@ -44,6 +47,15 @@ type Trend struct {
 	replacedAfter          time.Duration // The hold-down of the failure that replaced another; zero if none did.
 }
 
+// shown returns what conditions show at present, nil for nothing. Nil is a series
+// without polls, too.
+func (t *Trend) shown(now time.Time) *Failure {
+	if t == nil || now.Sub(t.runUntil) > maxSilence {
+		return nil
+	}
+	return t.Shown
+}
+
 // next is Observe for a trend of which most are zero: nil stands for that.
 func (t *Trend) next(err *clb.Error, now time.Time) *Trend {
 	var trend Trend
@@ -59,10 +71,14 @@ func (t *Trend) next(err *clb.Error, now time.Time) *Trend {
 // Observe returns the trend after one more poll: a failed one, or with a nil error one
 // that was answered.
 func (t Trend) Observe(err *clb.Error, now time.Time) Trend {
+	silence := now.Sub(t.runUntil)
+	if silence > maxSilence {
+		t = Trend{}
+	}
 	if err == nil && t.runSince.IsZero() {
 		return t // As nearly always: nothing has ever failed.
 	}
-	if failed := err != nil; t.runSince.IsZero() || t.runFailed != failed {
+	if failed := err != nil; t.runSince.IsZero() || t.runFailed != failed || silence > lastPolls {
 		t.runFailed, t.runCount, t.runSince = failed, 0, now
 	}
 	t.runCount++

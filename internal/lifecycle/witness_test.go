@@ -64,7 +64,7 @@ func (w *witness) cause() string {
 		return verdict
 	case w.task.Spec.Suspend:
 		return nothing
-	case limited && !w.now.Before(deadline) && w.overdue(deadline, w.history.Begun, w.now):
+	case limited && !w.now.Before(deadline) && w.overdue(deadline, w.history.Begun):
 		return deadLine
 	case w.refused(w.task, w.history.Begun):
 		return refusal
@@ -201,7 +201,8 @@ func (w *witness) checkUnfinished(before v1alpha1.CLBTaskStatus) {
 	w.claim(w.last.Expedite == (past && !w.polledSince(deadline)), "the last poll is expedited until it is sent")
 	switch {
 	case past:
-		w.claim(w.last.RequeueAfter == 10*time.Second, "after the deadline a task is reconciled often")
+		again := w.last.RequeueAfter
+		w.claim(again >= 10*time.Second && again <= 2*time.Minute, "after the deadline a task is reconciled again when it may end")
 	case limited:
 		w.claim(w.last.RequeueAfter == deadline.Sub(w.now), "a task is reconciled at its deadline")
 	default:
