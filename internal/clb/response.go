@@ -159,7 +159,7 @@ type boundedBody struct {
 // Read implements io.Reader.
 func (b *boundedBody) Read(p []byte) (int, error) {
 	if b.left <= 0 {
-		// One byte more tells a body of just the bound from a larger one.
+		// One byte more separates a body of just the bound from a larger one.
 		var one [1]byte
 		n, err := b.ReadCloser.Read(one[:])
 		if n > 0 {

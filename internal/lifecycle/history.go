@@ -24,8 +24,7 @@ type History struct {
 	// Answered when the poll for it was sent.
 	Status   *clb.TaskStatus
 	Answered time.Time
-	// Unanswered is when the first poll of the last row was sent of which none was
-	// answered; zero if the last poll was answered.
+	// Unanswered is when the first poll of the last unanswered row was sent; zero if the last poll was answered.
 	Unanswered time.Time
 
 	refused *refusals

@@ -56,7 +56,7 @@ func (t *Trend) shown(now time.Time) *Failure {
 	return t.Shown
 }
 
-// next is Observe for a trend of which most are zero: nil stands for that.
+// next is Observe for a trend that is mostly zero: nil stands for that.
 func (t *Trend) next(err *clb.Error, now time.Time) *Trend {
 	var trend Trend
 	if t != nil {

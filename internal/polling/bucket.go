@@ -208,9 +208,9 @@ func (b *bucket[K]) trackCongestion(now time.Duration) {
 	}
 }
 
-// wake returns the next moment at which a turn could be granted, or ever if there
+// nextGrant returns the next moment at which a turn could be granted, or ever if there
 // is none before the next Track or Return.
-func (b *bucket[K]) wake(now time.Duration) time.Duration {
+func (b *bucket[K]) nextGrant(now time.Duration) time.Duration {
 	switch next := b.nextDue(); {
 	case next == ever || b.position > 0:
 		return ever

@@ -46,19 +46,19 @@ type entry[K comparable] struct {
 	lane   *lane[K]
 	tenant *tenant[K]
 
-	born  time.Duration
-	asked time.Duration // When it was last answered, or never.
-	known time.Duration // When it was last known to be unfinished, or never.
-	tried time.Duration // When it last got a turn, or never.
-	due   time.Duration
+	born     time.Duration
+	answered time.Duration // When it was last answered, or never.
+	known    time.Duration // When it was last known to be unfinished, or never.
+	tried    time.Duration // When it last got a turn, or never.
+	due      time.Duration
 
-	backoff  time.Duration // The last one of its own, zero after an answer.
-	blame    float32       // The weight of its own failures in the share of its gate,
-	seen     uint32        // and how many results that had seen by then.
-	failures uint16        // In a row, while its region was healthy.
-	state    state
-	line     uint8 // Which line it is in while it is due.
-	hurried  bool  // Expedited while it held a turn.
+	backoff   time.Duration // The last one of its own, zero after an answer.
+	blame     float32       // The weight of its own failures in the share of its gate,
+	seen      uint32        // and how many results that had seen by then.
+	failures  uint16        // In a row, while its region was healthy.
+	state     state
+	line      uint8 // Which line it is in while it is due.
+	expedited bool  // Expedited while it held a turn.
 }
 
 // Interval returns the time between two polls of a task of some age.
@@ -68,10 +68,10 @@ func Interval(age time.Duration) time.Duration {
 
 // since returns when the task's present wait for an answer began.
 func (e *entry[K]) since() time.Duration {
-	if e.asked == never {
+	if e.answered == never {
 		return e.born
 	}
-	return e.asked
+	return e.answered
 }
 
 // forgive ends a row of failures.
@@ -95,11 +95,11 @@ func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 		e.due += max(interval, e.backoff)
 	case EndpointFailed, AccountFailed:
 		e.due += e.lane.gate.backoff(e)
-		park = !e.lane.gate.healthy() || e.due > now && !e.hurried
+		park = !e.lane.gate.healthy() || e.due > now && !e.expedited
 	case Throttled, ThrottledAccount, ThrottledProcess: // It keeps its place.
 	}
-	if e.hurried {
-		e.due, e.hurried = now, false
+	if e.expedited {
+		e.due, e.expedited = now, false
 	}
 	if park {
 		e.lane.gate.park(e)

@@ -12,7 +12,7 @@ const (
 	// accountWeight is how many results a failure of the account counts for. It is
 	// hardly ever chance: three in a row close a gate.
 	accountWeight = 5
-	// healthyShare is the share of clean results from which on a gate is open.
+	// healthyShare is the lowest share of clean results at which a gate is open.
 	healthyShare = 0.25
 	// surprise is the probability below which a row of failures is taken for the
 	// task's own.

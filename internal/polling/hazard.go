@@ -11,7 +11,7 @@ const (
 	bandCount = 40
 	firstBand = 50 * time.Millisecond
 	// smoothing is how many bands on each side count for a band, too: if polls are
-	// far apart the answers do not tell one band from the next.
+	// far apart the answers do not separate one band from the next.
 	smoothing = 2
 )
 
@@ -29,7 +29,7 @@ const (
 )
 
 // bandStarts holds the age at which each band begins, in seconds; one more for
-// where the last would end.
+// the end of the last.
 var bandStarts = func() (starts [bandCount + 1]float64) {
 	for band := 1; band < len(starts); band++ {
 		starts[band] = firstBand.Seconds() * math.Pow(2, float64(band)/2)
@@ -56,7 +56,7 @@ func bandOf(age float64) int {
 type hazard struct {
 	finishes, watched [bandCount]float64 // Tasks; seconds.
 	rates             [bandCount]float64 // Finishes per second.
-	sums              [bandCount]float64 // The rates, accumulated up to where the band begins.
+	sums              [bandCount]float64 // The rates, accumulated up to the start of the band.
 	aged              time.Duration      // Until when forgetting has been applied.
 }
 
@@ -78,7 +78,7 @@ func (h *hazard) learn(now, from, to time.Duration, finished bool) {
 	if finished {
 		alive = math.Exp(-min(h.until(end)-h.until(begin), certain))
 	}
-	before := 1.0 // The same where a band begins.
+	before := 1.0 // The same at the start of a band.
 	for band := low; band <= high; band++ {
 		watched := overlap(band, begin, end)
 		if alive < 1 {
@@ -143,13 +143,13 @@ func (h *hazard) until(age float64) float64 {
 	return h.sums[band] + h.rates[band]*(age-bandStarts[band])
 }
 
-// worth returns what a question at age to is worth, about a task that was last
+// worth returns what a poll at age to is worth, of a task that was last
 // known to be unfinished at age from: the seconds of undetected finish that make
-// it as good to ask now as later.
+// it as good to poll now as later.
 //
 // That is the Whittle index of "minimise the time that finished tasks stay
 // undetected". With S the probability that the task is still unfinished, r the
-// rate at its age, and c the price of a question, asking whenever x seconds have
+// rate at its age, and c the price of a poll, polling whenever x seconds have
 // passed costs V = ∫₀ˣ(1-S) + c + S·V. The best x has (1-S) = r·S·V, and solved
 // for c that is (1-S)²/(r·S) - ∫₀ˣ(1-S). The integral is taken for the mean rate
 // of the interval. For small hazards it is r·x²/2, whose order is that of x·√r.

@@ -53,7 +53,7 @@ func (l *limit) throttled(now, granted time.Duration, used int, retryAfter time.
 }
 
 // clean notes that a call granted at some time was answered. full says that it
-// used the last slot: only then does the answer tell anything about one more.
+// used the last slot: only then does the answer say anything about one more.
 func (l *limit) clean(now, granted time.Duration, full bool) {
 	if granted < l.cut {
 		return

@@ -7,7 +7,7 @@ import (
 
 const (
 	// longestEvery: of so many turns of a tenant, one goes to the head that waited
-	// longest, whatever it is worth. So of n due tasks none waits for more than
+	// longest, even if it is worth less. So of n due tasks none waits for more than
 	// longestEvery·n turns in its line, even if the learned rates are wrong; and as
 	// it grows older it changes lines less than bandCount times.
 	longestEvery = 32
@@ -19,8 +19,8 @@ const (
 // Tasks that were never answered stand in a line of their own, at any age,
 // before those of the bands.
 const (
-	neverAsked = 0
-	lineCount  = 1 + bandCount
+	neverAnswered = 0
+	lineCount     = 1 + bandCount
 )
 
 // lines are the due tasks of one tenant, by age and within a line by when they
@@ -35,8 +35,8 @@ type lines[K comparable] struct {
 
 // lineOf returns the line that a task belongs to.
 func (e *entry[K]) lineOf(now time.Duration) int {
-	if e.asked == never {
-		return neverAsked
+	if e.answered == never {
+		return neverAnswered
 	}
 	return 1 + bandOf((now - e.born).Seconds())
 }

@@ -21,9 +21,9 @@ func newStanding() *standing {
 // add puts a due task in: its age, and how long ago it was asked (never, where
 // not at all).
 func (s *standing) add(key string, age, ago time.Duration) *entry[string] {
-	e := &entry[string]{key: key, born: s.now - age, asked: s.now - ago}
+	e := &entry[string]{key: key, born: s.now - age, answered: s.now - ago}
 	if ago == never {
-		e.asked = never
+		e.answered = never
 	}
 	s.lines.put(e, s.now)
 	return e

@@ -174,11 +174,11 @@ func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) 
 					}
 				}
 				synctest.Wait()
-				if n := scheduler.Len(); n != 0 {
+				if n := len(scheduler.entries); n != 0 {
 					t.Errorf("%d tasks are still known after all were forgotten", n)
 				}
 				for _, b := range scheduler.buckets {
-					if b.out != 0 || len(b.tenants.byName) != 0 || len(b.regions) != 0 || len(b.waiting) != 0 {
+					if b.out != 0 || len(b.tenants.byName) != 0 || len(b.regions)+len(b.lanes) != 0 || len(b.waiting) != 0 {
 						t.Errorf("%d turns, %d tenants, %d regions and %d tasks are left", b.out, len(b.tenants.byName), len(b.regions), len(b.waiting))
 					}
 				}

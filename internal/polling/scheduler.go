@@ -135,7 +135,7 @@ func (s *Scheduler[K]) Expedite(key K) {
 	switch {
 	case e == nil:
 	case e.state == out:
-		e.hurried = true
+		e.expedited = true
 	case e.state <= parked && e.due > now:
 		e.lane.gate.bucket.displace(e)
 		e.due = now
@@ -154,13 +154,6 @@ func (s *Scheduler[K]) Forget(key K) {
 	}
 }
 
-// Len returns how many tasks are known.
-func (s *Scheduler[K]) Len() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.entries)
-}
-
 // now returns the time since the epoch, on the monotonic clock.
 func (s *Scheduler[K]) now() time.Duration { return time.Since(s.epoch) }
 
@@ -169,10 +162,10 @@ func (s *Scheduler[K]) add(task Task[K], now time.Duration) *bucket[K] {
 	b := s.bucketOf(task.Bucket, now)
 	e := &entry[K]{
 		key: task.Key, lane: b.laneOf(task.Region, task.Tenant), tenant: b.tenants.of(task.Tenant),
-		born: now - min(max(task.Age, 0), ever/2), asked: never, known: never, tried: never, due: now,
+		born: now - min(max(task.Age, 0), ever/2), answered: never, known: never, tried: never, due: now,
 	}
 	if task.Polled {
-		e.asked = now
+		e.answered = now
 	}
 	b.tasks++
 	e.lane.gate.tasks++
@@ -214,13 +207,13 @@ func (s *Scheduler[K]) bucketOf(name Bucket, now time.Duration) *bucket[K] {
 		}
 	}
 	b = newBucket[K](name, s.slots, s.worth, now)
-	b.timer = time.AfterFunc(time.Hour, func() { s.wake(b) })
+	b.timer = time.AfterFunc(time.Hour, func() { s.ring(b) })
 	b.timer.Stop()
 	s.buckets[name] = b
 	return b
 }
 
-func (s *Scheduler[K]) wake(b *bucket[K]) {
+func (s *Scheduler[K]) ring(b *bucket[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dispatch(b)
@@ -269,7 +262,7 @@ func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 		go s.grant(e.key, turn)
 	}
 	b.trackCongestion(now)
-	if b.alarm = max(b.wake(now), s.opens); b.alarm < ever {
+	if b.alarm = max(b.nextGrant(now), s.opens); b.alarm < ever {
 		b.timer.Reset(b.alarm - now)
 	} else {
 		b.timer.Stop()

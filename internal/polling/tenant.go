@@ -4,11 +4,11 @@ import "time"
 
 // tenant is one of those that share a bucket, such as a namespace. While the
 // bucket is congested, each tenant with a due task gets an equal share of the
-// turns, whatever its number of tasks.
+// turns, independently of its number of tasks.
 //
 // That is start-time fair queueing (Goyal, Vin and Cheng, 1996) with turns of
 // equal cost: the tenant with the smallest start tag is next, its tag moves on by
-// one, and a tenant that comes back after a pause starts where the others are now,
+// one, and a tenant that comes back after a pause starts at the others' tag,
 // so that no share is saved up.
 type tenant[K comparable] struct {
 	position // Among the tenants with a due task.

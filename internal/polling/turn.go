@@ -50,7 +50,7 @@ func (t *Turn[K]) Waited() time.Duration { return t.waited }
 // Return gives the turn back; only the first call counts. The answer must have
 // arrived, or the call's connection be closed: the quota's proof rests on that.
 // After a throttled call the buckets concerned get no turn for retryAfter; zero if
-// the API did not say. The task gets its next turn without being asked for.
+// the API did not say. The task gets its next turn by itself.
 //
 // It reports whether most calls of the task's region fail, so that its gate is closed.
 func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing bool) {
@@ -98,7 +98,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing boo
 
 // learn lets the bucket know how long this task took, or has taken so far. After
 // a restart the first answer teaches nothing: the task may have finished while
-// nobody polled it. A refused poll tells nothing either.
+// nobody polled it. A refused poll teaches nothing either.
 func (t *Turn[K]) learn(now time.Duration, outcome Outcome) {
 	e, rates := t.entry, t.entry.lane.gate.bucket.rates
 	e.failures, e.blame = 0, 0
@@ -106,10 +106,10 @@ func (t *Turn[K]) learn(now time.Duration, outcome Outcome) {
 		switch {
 		case e.known != never:
 			rates.learn(now, e.known-e.born, now-e.born, outcome == Finished)
-		case e.asked == never:
+		case e.answered == never:
 			rates.learn(now, 0, now-e.born, outcome == Finished)
 		}
 		e.known, e.backoff = now, 0
 	}
-	e.asked = now
+	e.answered = now
 }
