@@ -166,6 +166,38 @@ func TestProblemsAreShownAndEnd(t *testing.T) {
 	})
 }
 
+func TestACrowdOfOddRequestsShowsNoProblemOnOthers(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.operate()
+		b.cloud.setFault(func(q clb.TaskQuery) *clb.Error {
+			if strings.HasPrefix(q.TaskID, "odd-") {
+				return problem(clb.ProblemAPIUnavailable)
+			}
+			return nil
+		})
+		for i := range 200 {
+			b.apply(fmt.Sprint("odd-", i), in("odd"))
+		}
+		for i := range 3 {
+			id := fmt.Sprint("task-", i)
+			b.cloud.add(id, -1)
+			b.apply(id)
+		}
+		b.wait(10 * time.Second)
+		for range 60 {
+			b.wait(10 * time.Second)
+			for i := range 3 {
+				b.reads(fmt.Sprint("task-", i), rowRunning)
+			}
+		}
+		for _, task := range b.all() {
+			if strings.HasPrefix(task.Name, "odd-") && row(task.Status) != rowTrouble("APIUnavailable") {
+				b.Fatalf("%s reads %s", task.Name, row(task.Status))
+			}
+		}
+	})
+}
+
 func TestARegionThatFailsSlowsNoOther(t *testing.T) {
 	lateWith := func(t *testing.T, fault func(clb.TaskQuery) *clb.Error) (late []time.Duration) {
 		inBubble(t, func(b *bubble) {

@@ -170,9 +170,9 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 		return
 	}
 	p.mu.Lock()
-	concerned := p.known.observe(q, observation, sent)
+	failing := turn.Return(outcomeOf(observation))
+	concerned := p.known.observe(q, observation, sent, failing)
 	p.mu.Unlock()
-	turn.Return(outcomeOf(observation))
 	p.enqueueChanged(q)
 	p.enqueueSpread(concerned)
 }

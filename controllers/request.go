@@ -73,13 +73,17 @@ func (w *world) remember(at place, trend lifecycle.Trend) {
 }
 
 // observe adds an observation to what is known. It returns the requests whose tasks are
-// to show another problem of a place from now on, or none.
-func (w *world) observe(q request, o lifecycle.Observation, sent time.Time) []request {
+// to show another problem of a place from now on, or none. A failure is one of the place
+// only if most polls there fail, of most namespaces: else it is the request's own.
+func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, failing bool) []request {
 	history, ok := w.histories[q]
 	if !ok {
 		return nil // Forgotten while the poll was under way.
 	}
 	w.histories[q] = history.Observe(o, sent)
+	if o.Err != nil && !failing && lifecycle.About(o.Err.Problem) != lifecycle.AboutQuota {
+		return nil
+	}
 	account, endpoint := w.placesOf(q)
 	before := w.health(q)
 	after := before.Observe(o, sent)
