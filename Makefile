@@ -66,11 +66,12 @@ bench-short: envtest ## See that the benchmarks run, with small loads.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -short
 
 .PHONY: generate
-generate: $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated.
+generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	@$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(CONTROLLER_GEN) rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
 	@$(CRD_REF_DOCS) --log-level=ERROR --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
+	@go run ./hack/reference --manager bin/manager > "$(LOCALBIN)/reference.md" && mv "$(LOCALBIN)/reference.md" docs/reference.md
 
 .PHONY: tidy
 tidy: ## Tidy the main module, and those of the benchmarks and of the waiters' tests.
@@ -78,15 +79,12 @@ tidy: ## Tidy the main module, and those of the benchmarks and of the waiters' t
 	@for module in test/bench test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
 
 .PHONY: lint
-lint: $(GOLANGCI_LINT) ## Run gofmt, go vet and the linters.
-	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not formatted: $$unformatted"; exit 1; }
-	@go vet ./...
+lint: $(GOLANGCI_LINT) ## Run the linters, gofmt and go vet among them.
 	@$(GOLANGCI_LINT) run ./...
 	@cd test/bench && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
 
 .PHONY: lint-gitops
-lint-gitops: $(GOLANGCI_LINT) ## Run go vet and the linters on the tests of the waiters, which takes compiling the waiters.
-	@for module in test/gitops test/gitops/argocd; do go -C $$module vet ./...; done
+lint-gitops: $(GOLANGCI_LINT) ## Run the linters on the tests of the waiters, which takes compiling the waiters.
 	@cd test/gitops && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
 	@cd test/gitops/argocd && $(GOLANGCI_LINT) run --config ../../../.golangci.yaml ./...
 
@@ -94,8 +92,12 @@ lint-gitops: $(GOLANGCI_LINT) ## Run go vet and the linters on the tests of the 
 manifests-check: $(KUSTOMIZE) ## Build every kustomization.
 	@for dir in crd rbac manager default samples; do $(KUSTOMIZE) build config/$$dir > /dev/null; done
 
+.PHONY: versions-check
+versions-check: ## See that all modules require the same version of a module. Argo CD brings its own.
+	@awk '/^(\t|require )[^ ]+ v/ && !/indirect/ {sub(/^require /, ""); if ($$1 in seen && seen[$$1] != $$2) {print FILENAME ": " $$1 " " $$2 ", elsewhere " seen[$$1]; bad = 1} seen[$$1] = $$2} END {exit bad}' $$(git ls-files '*go.mod' ':!test/gitops/argocd')
+
 .PHONY: verify
-verify: generate tidy lint manifests-check ## Regenerate and lint; fail where that changes a file.
+verify: generate tidy versions-check lint manifests-check ## Regenerate and lint; fail where that changes a file.
 	@changed=$$(git status --porcelain); test -z "$$changed" || { echo "not clean after make generate tidy:"; echo "$$changed"; git diff | head -50; exit 1; }
 	@echo "verify: clean"
 

@@ -24,57 +24,73 @@ const (
 	ConditionStalled = "Stalled"
 )
 
-// Reasons that the conditions carry.
+// Reasons that the conditions carry, and what to do about each.
 const (
-	// ReasonPending: no controller has seen the task yet, or it was resumed and
-	// the cloud has not answered since.
+	// ReasonPending: no controller has seen the task yet, or it was resumed and the
+	// cloud has not answered since. Wait; if it stays, see whether the operator runs.
 	ReasonPending = "Pending"
-	// ReasonInProgress: the cloud answered that the task is in progress.
+	// ReasonInProgress: the cloud answered that the task is in progress. Wait.
 	ReasonInProgress = "InProgress"
-	// ReasonSuspended: spec.suspend keeps the task from being polled.
+	// ReasonSuspended: spec.suspend keeps the task from being polled. Set it to false
+	// to go on.
 	ReasonSuspended = "Suspended"
 	// ReasonTaskSucceeded: the cloud answered that the task succeeded.
 	ReasonTaskSucceeded = "TaskSucceeded"
-	// ReasonTaskFailed: the cloud answered that the task failed.
+	// ReasonTaskFailed: the cloud answered that the task failed. The message has the
+	// cloud's words; mend what they name, repeat the call, and follow its request with
+	// a new CLBTask.
 	ReasonTaskFailed = "TaskFailed"
-	// ReasonDeadlineExceeded: spec.activeDeadlineSeconds passed, and the task was
-	// still in progress then, or no poll was answered for two minutes.
+	// ReasonDeadlineExceeded: spec.activeDeadlineSeconds passed, and the task was still
+	// in progress then, or polls went on for two minutes and none was answered. The
+	// request itself may still succeed: look at it in the cloud, or follow it with a
+	// new CLBTask.
 	ReasonDeadlineExceeded = "DeadlineExceeded"
 
-	// ReasonThrottled: the account's quota is used up by others for so long that
-	// the status is no longer fresh.
+	// ReasonThrottled: other programs use up the account's quota, so that the status is
+	// no longer fresh. Lower --clb-requests-per-second or let the others call less.
 	ReasonThrottled = "Throttled"
-	// ReasonAPIUnavailable: the API answers with an error of its own.
+	// ReasonAPIUnavailable: the API answers with an error of its own. Wait.
 	ReasonAPIUnavailable = "APIUnavailable"
-	// ReasonAPIUnreachable: no usable answer arrives (time-out, DNS, TLS, proxy).
+	// ReasonAPIUnreachable: no usable answer arrives (time-out, DNS, TLS, proxy). If it
+	// lasts, check the operator's network, its NetworkPolicy and its proxy.
 	ReasonAPIUnreachable = "APIUnreachable"
-	// ReasonCertificateUntrusted: the certificate of the endpoint is not trusted.
+	// ReasonCertificateUntrusted: the certificate of the endpoint is not trusted. Check
+	// --clb-endpoint and the CA certificates of the operator's image.
 	ReasonCertificateUntrusted = "CertificateUntrusted"
-	// ReasonUnexpectedAnswer: the answer has no status, or one that is not
-	// documented.
+	// ReasonUnexpectedAnswer: the answer has no status, or one that is not documented.
+	// If it lasts, check whether a proxy stands in between.
 	ReasonUnexpectedAnswer = "UnexpectedAnswer"
 
-	// ReasonCredentialsMissing: the operator has no credentials.
+	// ReasonCredentialsMissing: the operator has no credentials. Give it some, as the
+	// message says.
 	ReasonCredentialsMissing = "CredentialsMissing"
-	// ReasonCredentialsRejected: the API does not accept the credentials.
+	// ReasonCredentialsRejected: the API does not accept the credentials. Check the
+	// SecretId, the SecretKey and the token's lifetime.
 	ReasonCredentialsRejected = "CredentialsRejected"
-	// ReasonClockSkew: the operator's clock is too far from the API's.
+	// ReasonClockSkew: the operator's clock is too far from the API's. Synchronise the
+	// clock of its node.
 	ReasonClockSkew = "ClockSkew"
-	// ReasonAccessDenied: the account may not call DescribeTaskStatus.
+	// ReasonAccessDenied: the account may not call DescribeTaskStatus. Allow
+	// clb:DescribeTaskStatus on resource * in CAM.
 	ReasonAccessDenied = "AccessDenied"
 	// ReasonEndpointRefused: the endpoint that the operator is configured with is not
-	// the CLB API, or does not serve the region.
+	// the CLB API, or does not serve the region. Check --clb-endpoint and
+	// --clb-root-domain.
 	ReasonEndpointRefused = "EndpointRefused"
-	// ReasonQueryRefused: the API answers FailedOperation, which says nothing of
-	// the task.
+	// ReasonQueryRefused: the API answers FailedOperation, which says nothing of the
+	// task. Wait; if it lasts, give the request ID to Tencent Cloud's support.
 	ReasonQueryRefused = "QueryRefused"
 
-	// ReasonTaskNotFound: the API does not know the request ID in that region.
+	// ReasonTaskNotFound: the API does not know the request ID in that region. Check
+	// both, and that the operator's account made the request.
 	ReasonTaskNotFound = "TaskNotFound"
-	// ReasonLoadBalancerNotFound: the load balancer of the request is gone.
+	// ReasonLoadBalancerNotFound: the load balancer of the request is gone. Look at it
+	// in the cloud; the API cannot say how the request ended.
 	ReasonLoadBalancerNotFound = "LoadBalancerNotFound"
-	// ReasonInvalidRegion: the API does not serve the region.
+	// ReasonInvalidRegion: the API does not serve the region. Follow the request with a
+	// new CLBTask that names the region of the call.
 	ReasonInvalidRegion = "InvalidRegion"
-	// ReasonInvalidRequest: the API refuses the query as malformed.
+	// ReasonInvalidRequest: the API refuses the query as malformed. Follow the request
+	// with a new CLBTask that names the RequestId of the call.
 	ReasonInvalidRequest = "InvalidRequest"
 )

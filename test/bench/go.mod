@@ -5,7 +5,7 @@ go 1.26.0
 replace github.com/clbtask/clbtask-operator => ../..
 
 require (
-	github.com/clbtask/clbtask-operator v0.0.0-00010101000000-000000000000
+	github.com/clbtask/clbtask-operator v0.0.0
 	github.com/go-logr/logr v1.4.4
 	golang.org/x/sync v0.22.0
 	golang.org/x/time v0.16.0
