@@ -58,7 +58,7 @@ type CLBTaskSpec struct {
 	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
 }
 
-// Phase is where a task stands, in one word that is also a legal label value,
+// Phase is the state of a task, in one word that is also a legal label value,
 // for readers that compare scalars (Argo Workflows, field selectors).
 // +kubebuilder:validation:Enum=Pending;Running;Suspended;Succeeded;Failed;Unknown
 type Phase string
@@ -108,7 +108,7 @@ type CLBTaskStatus struct {
 	// +kubebuilder:validation:Minimum=-1
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
-	// phase is where the task stands, in one word.
+	// phase is the state of the task, in one word.
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 

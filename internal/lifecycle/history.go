@@ -83,7 +83,7 @@ func (r *refusals) add(err *clb.Error, now time.Time) *refusals {
 }
 
 // Health is how the polls around a request go: those of its account at its host,
-// and those of its region there. A request's history cannot tell, since it is not
+// and those of its region there. A request's history does not show them, since it is not
 // polled while others probe.
 type Health struct {
 	Account, Endpoint Trend

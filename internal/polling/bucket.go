@@ -4,7 +4,7 @@ import "time"
 
 const (
 	// pacingAfter is how long a bucket has to be congested until turns are paced
-	// evenly over the second; up to then ever more.
+	// evenly over the second; up to then more and more.
 	pacingAfter = 10 * time.Second
 	// pacingShare is how much of an even share of the second lies at least between
 	// two turns then. Less than one, so that the slots stay what limits.

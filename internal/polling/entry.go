@@ -27,7 +27,7 @@ const (
 	ever  = time.Duration(math.MaxInt64)
 )
 
-// state is where an entry is: see the picture in doc.go.
+// state is the state of an entry: see the picture in doc.go.
 type state uint8
 
 const (

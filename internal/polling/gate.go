@@ -10,7 +10,7 @@ const (
 	// after it.
 	remembered = 7.0 / 8
 	// accountWeight is how many results a failure of the account counts for. It is
-	// hardly ever chance: three in a row close a gate.
+	// hardly chance: three in a row close a gate.
 	accountWeight = 5
 	// healthyShare is the lowest share of clean results at which a gate is open.
 	healthyShare = 0.25

@@ -49,7 +49,7 @@ func (g *gateway) pass(at time.Time) bool {
 	return true
 }
 
-// count begins to count anew.
+// count begins to count again.
 func (g *gateway) count() {
 	g.mu.Lock()
 	defer g.mu.Unlock()

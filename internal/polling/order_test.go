@@ -18,8 +18,8 @@ func newStanding() *standing {
 	return &standing{rates: newHazard(0), now: time.Hour}
 }
 
-// add puts a due task in: its age, and how long ago it was asked (never, where
-// not at all).
+// add puts a due task in: its age, and how long ago it was answered (never, if
+// it was not).
 func (s *standing) add(key string, age, ago time.Duration) *entry[string] {
 	e := &entry[string]{key: key, born: s.now - age, answered: s.now - ago}
 	if ago == never {

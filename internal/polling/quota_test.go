@@ -209,8 +209,8 @@ func (tr *trial) watch() {
 	}
 }
 
-// idle fails where a slot is idle although a task is due: by what was granted and
-// returned, and whatever the scheduler itself takes for its limits. Turns are
+// idle fails if a slot is idle although a task is due: by what was granted and
+// returned, and not by what the scheduler itself takes for its limits. Turns are
 // paced by less than Window/R.
 func (tr *trial) idle(opens time.Time) {
 	tr.t.Helper()

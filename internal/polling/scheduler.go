@@ -34,7 +34,7 @@ type Task[K comparable] struct {
 	// Age is how old the task is now. It decides how often the task is polled, and
 	// counts on the scheduler's own clock from the first Track on.
 	Age time.Duration
-	// Polled says that a former process has polled the task already: it goes by its
+	// Polled says that a former process has polled the task already: it is ordered by its
 	// age, not among those that were never polled.
 	Polled bool
 }

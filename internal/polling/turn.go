@@ -12,7 +12,7 @@ const (
 	// Finished: the API answered that the task has finished. It gets no further turn.
 	Finished
 	// Refused: the API refuses this request. That is about the request alone, which
-	// is polled ever less often.
+	// is polled less and less often.
 	Refused
 	// EndpointFailed: the call failed for reasons of the region's endpoint. The task
 	// keeps its place.

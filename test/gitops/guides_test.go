@@ -16,7 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// guides is where the guides and the files of their examples are.
+// guides is the directory of the guides and of their examples' files.
 const guides = root + "/docs/guides"
 
 // guide returns the objects of an example's file. It panics if there are none,

@@ -64,7 +64,7 @@ func helmJudge(strategy kube.WaitStrategy, wait func(kube.Waiter, kube.ResourceL
 	}
 }
 
-// helmReading tells a time-out and a failed object from any other error.
+// helmReading separates a time-out and a failed object from any other error.
 func helmReading(err error) (string, error) {
 	switch {
 	case err == nil:

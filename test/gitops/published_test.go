@@ -28,7 +28,7 @@ var (
 	crossplane    = published{"github.com/crossplane-contrib/provider-kubernetes", "v1.3.1", "h1:hiTNUET9DJDb9dl87oIyEXvRdxJtef3qswd16AI3CQs="}
 )
 
-// dir returns where the module is after a download.
+// dir returns the module's directory after a download.
 func (p published) dir(ctx context.Context) string {
 	GinkgoHelper()
 	download := exec.CommandContext(ctx, "go", "mod", "download", "-json", p.path+"@"+p.version)

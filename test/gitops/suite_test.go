@@ -20,8 +20,8 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 )
 
-// root is the repository's, and assets where `make envtest` puts kube-apiserver,
-// etcd and kubectl.
+// root is the repository's, and assets the directory of what `make envtest` makes:
+// kube-apiserver, etcd and kubectl.
 const (
 	root   = "../.."
 	assets = root + "/bin/k8s/current"

@@ -63,7 +63,7 @@ func kubectl(ctx context.Context, args ...string) {
 	Expect(err).NotTo(HaveOccurred(), fmt.Sprintf("kubectl %s: %s", strings.Join(args, " "), out))
 }
 
-// moduleDir returns where a module that go.mod requires is.
+// moduleDir returns the directory of a module that go.mod requires.
 func moduleDir(ctx context.Context, path string) string {
 	GinkgoHelper()
 	var complaint bytes.Buffer
