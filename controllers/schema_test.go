@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/fields"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -146,6 +147,9 @@ var _ = Describe("The API server", func() {
 		w.apply("two", "r-unknown")
 		list := new(v1alpha1.CLBTaskList)
 		Expect(k8s.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingFields{"status.phase": "Succeeded"})).To(Succeed())
+		Expect(list.Items).To(HaveLen(1))
+		finished := fields.ParseSelectorOrDie("status.phase!=Pending,status.phase!=Running,status.phase!=Suspended,status.phase!=Unknown")
+		Expect(k8s.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingFieldsSelector{Selector: finished})).To(Succeed())
 		Expect(list.Items).To(HaveLen(1))
 		Expect(k8s.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingFields{"spec.region": region})).To(Succeed())
 		Expect(list.Items).To(HaveLen(2))

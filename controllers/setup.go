@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -60,10 +59,7 @@ func (o Options) Validate() error {
 func (o Options) CacheOptions() cache.Options {
 	options := cache.Options{
 		ByObject: map[client.Object]cache.ByObject{&v1alpha1.CLBTask{}: {
-			Field: fields.AndSelectors(
-				fields.OneTermNotEqualSelector(phaseField, string(v1alpha1.PhaseSucceeded)),
-				fields.OneTermNotEqualSelector(phaseField, string(v1alpha1.PhaseFailed)),
-			),
+			Field:      inCache,
 			Transform:  cache.TransformStripManagedFields(),
 			SyncPeriod: new(resyncPeriod),
 		}},

@@ -6,6 +6,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
@@ -22,6 +23,23 @@ const (
 
 const phaseField = "status.phase"
 
+// phaseIsNone selects the objects that are in none of some phases. An API server has no
+// selector for those that are in one of several.
+func phaseIsNone(of ...v1alpha1.Phase) fields.Selector {
+	var terms []fields.Selector
+	for _, phase := range of {
+		terms = append(terms, fields.OneTermNotEqualSelector(phaseField, string(phase)))
+	}
+	return fields.AndSelectors(terms...)
+}
+
+// inCache selects the objects in the manager's cache, and notInCache all others.
+// Unknown is in the cache: unlike a verdict, it can be taken back.
+var (
+	inCache    = phaseIsNone(v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed)
+	notInCache = phaseIsNone(v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSuspended, v1alpha1.PhaseUnknown)
+)
+
 // sweeper does what finished CLBTasks still need, which are not in the cache: the spec
 // of one may have been edited since, and readers that compare generations (kstatus,
 // kubectl wait) wait for the status to speak of the present one.
@@ -37,34 +55,27 @@ func (s *sweeper) NeedLeaderElection() bool { return true }
 
 // Start implements manager.Runnable. It sweeps until ctx ends.
 func (s *sweeper) Start(ctx context.Context) error {
+	namespaces := s.namespaces
+	if len(namespaces) == 0 {
+		namespaces = []string{metav1.NamespaceAll}
+	}
 	_ = wait.PollUntilContextCancel(ctx, wait.Jitter(sweepPeriod, 0.2), false, func(ctx context.Context) (bool, error) {
-		if err := s.sweep(ctx); err != nil && ctx.Err() == nil {
-			log.FromContext(ctx).Error(err, "Sweep of finished tasks failed; it is repeated in minutes")
+		for _, namespace := range namespaces {
+			if err := s.sweep(ctx, namespace); err != nil && ctx.Err() == nil {
+				log.FromContext(ctx).Error(err, "Sweep of finished tasks failed, the next one comes within minutes", "namespace", namespace)
+			}
 		}
 		return false, nil
 	})
 	return nil
 }
 
-func (s *sweeper) sweep(ctx context.Context) error {
-	namespaces := s.namespaces
-	if len(namespaces) == 0 {
-		namespaces = []string{metav1.NamespaceAll}
-	}
-	for _, namespace := range namespaces {
-		for _, phase := range []v1alpha1.Phase{v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed} {
-			if err := s.sweepPhase(ctx, namespace, phase); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *sweeper) sweepPhase(ctx context.Context, namespace string, phase v1alpha1.Phase) error {
+// sweep looks at the finished objects of a namespace. One whose status is refused stops
+// no other.
+func (s *sweeper) sweep(ctx context.Context, namespace string) error {
 	for next := ""; ; {
 		list := new(v1alpha1.CLBTaskList)
-		err := s.reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFields{phaseField: string(phase)},
+		err := s.reader.List(ctx, list, client.InNamespace(namespace), client.MatchingFieldsSelector{Selector: notInCache},
 			client.Limit(sweepPage), client.Continue(next))
 		if err != nil {
 			return err
@@ -73,8 +84,8 @@ func (s *sweeper) sweepPhase(ctx context.Context, namespace string, phase v1alph
 			task := &list.Items[i]
 			decision := s.policy.Decide(task, lifecycle.History{}, lifecycle.Health{}, time.Now())
 			err := s.statuses.write(ctx, task, decision)
-			if err != nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
-				return err
+			if err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
+				log.FromContext(ctx).Error(err, "Status of a finished task not written, the next sweep tries again", "task", client.ObjectKeyFromObject(task))
 			}
 		}
 		if next = list.Continue; next == "" {
