@@ -11,7 +11,7 @@
 //	                    patch the status if it changed         optimistic lock
 //	                    decision polls on? poller.track(task)  idempotent
 //
-//	polling grants a turn ─► poller.poll: no task left in the cache? forget the request
+//	polling grants a turn ─► poller.poll: no pollable task left? forget the request
 //	                    observation := DescribeTaskStatus
 //	                    history, health = Observe(observation)
 //	                    return the turn; polling schedules the next one by itself
@@ -19,8 +19,8 @@
 //
 // A verdict whose status could not be written is still in the history, so the retry
 // decides the same. A stale cache does no harm: the optimistic lock refuses what
-// rests on it. The objects of a request come from a field index of the cache, and a
-// request whose last pollable object leaves the cache is forgotten.
+// rests on it. A field index of the cache has the pollable objects of each request, and
+// a request without any is forgotten.
 //
 // The cache holds unfinished CLBTasks only (CacheOptions). What finished ones still
 // need is done by a sweep of the leader (sweep.go).

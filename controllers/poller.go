@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
 	"time"
 
@@ -53,12 +52,12 @@ func newPoller(api API, reader client.Reader, policy lifecycle.Policy, slots int
 	return p, errors.Join(failed[:]...)
 }
 
-// followCache keeps the index, and forgets a request when the last pollable task of it
-// leaves the cache.
+// followCache keeps the index, and forgets a request when the last task that it is kept
+// for leaves the index.
 func (p *poller) followCache(source cache.Cache) error {
 	ctx := context.Background() // Nothing of this waits.
 	err := source.IndexField(ctx, &v1alpha1.CLBTask{}, requestField, func(object client.Object) []string {
-		return []string{requestOf(object.(*v1alpha1.CLBTask)).indexKey()}
+		return indexKeys(object.(*v1alpha1.CLBTask))
 	})
 	if err != nil {
 		return err
@@ -140,20 +139,26 @@ func ageOf(task *v1alpha1.CLBTask, now time.Time) time.Duration {
 	}
 }
 
-// release forgets a request if no task of it is left to poll for, and reports
-// whether it did.
+// release forgets a request if there is no task to poll it for, and reports whether it
+// did.
 func (p *poller) release(q request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	// Under the lock: a task that comes meanwhile is in the list, or tracks the
+	// Under the lock: a task that comes meanwhile is in the index, or tracks the
 	// request again.
-	if tasks, err := p.tasks(q); err != nil || len(tasks) > 0 {
+	if p.hasTask(q.polledKey()) {
 		return false
 	}
 	delete(p.known.histories, q)
 	trackedRequests.Set(float64(len(p.known.histories)))
 	p.scheduler.Forget(q)
 	return true
+}
+
+// hasTask reports whether the index has a task at a key, and true if it cannot tell.
+func (p *poller) hasTask(key string) bool {
+	tasks, err := p.tasks(key, client.Limit(1))
+	return err != nil || len(tasks) > 0
 }
 
 // poll makes the one call that a turn allows.
@@ -221,21 +226,20 @@ func outcomeOf(o lifecycle.Observation) (polling.Outcome, time.Duration) {
 	}
 }
 
-// tasks returns the tasks that a request is polled for. They are the cache's own, to be
-// read only.
-func (p *poller) tasks(q request) ([]v1alpha1.CLBTask, error) {
+// tasks returns the tasks at a key of the index. They are the cache's own, to be read
+// only.
+func (p *poller) tasks(key string, options ...client.ListOption) ([]v1alpha1.CLBTask, error) {
 	list := new(v1alpha1.CLBTaskList)
-	if err := p.reader.List(context.Background(), list, client.MatchingFields{requestField: q.indexKey()}, client.UnsafeDisableDeepCopy); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(list.Items, func(task v1alpha1.CLBTask) bool { return !lifecycle.Pollable(&task) }), nil
+	options = append(options, client.MatchingFields{requestField: key}, client.UnsafeDisableDeepCopy)
+	err := p.reader.List(context.Background(), list, options...)
+	return list.Items, err
 }
 
 // enqueueChanged puts those tasks of a request into the queue of which a decision
 // would now change the status.
 func (p *poller) enqueueChanged(q request) {
 	history, health := p.look(q)
-	tasks, err := p.tasks(q)
+	tasks, err := p.tasks(q.polledKey())
 	if err != nil {
 		log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", "requestID", q.taskID)
 	}
@@ -253,7 +257,7 @@ const spreadRate = 100
 func (p *poller) enqueueSpread(requests []request) {
 	n := 0
 	for _, q := range requests {
-		tasks, err := p.tasks(q)
+		tasks, err := p.tasks(q.polledKey())
 		if err != nil {
 			return
 		}

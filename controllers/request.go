@@ -21,10 +21,18 @@ func requestOf(task *v1alpha1.CLBTask) request {
 	return request{region: task.Spec.Region, taskID: task.Spec.RequestID}
 }
 
-// requestField is the field index of the tasks of a request.
+// requestField is the field index of the tasks that a request is kept for.
 const requestField = "request"
 
-func (q request) indexKey() string { return q.region + "/" + q.taskID }
+// polledKey is where the index has the tasks that the request is polled for.
+func (q request) polledKey() string { return q.region + "/" + q.taskID }
+
+func indexKeys(task *v1alpha1.CLBTask) []string {
+	if !lifecycle.Pollable(task) {
+		return nil
+	}
+	return []string{requestOf(task).polledKey()}
+}
 
 // place is what requests share: the quota bucket, and the region in it. With no region
 // it is the bucket as a whole.

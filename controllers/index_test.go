@@ -1,0 +1,81 @@
+package controllers
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/lifecycle"
+	"github.com/clbtask/clbtask-operator/internal/testenv"
+)
+
+// followed is a request that many tasks name; half of them are suspended.
+var followed = request{region: "ap-guangzhou", taskID: "request"}
+
+// pollerOf returns a poller whose cache holds n tasks of one request, every second one
+// suspended.
+func pollerOf(t *testing.T, n int) *poller {
+	t.Helper()
+	cluster := testenv.New(t)
+	for i := range n {
+		task := &v1alpha1.CLBTask{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: fmt.Sprint("task-", i)},
+			Spec:       v1alpha1.CLBTaskSpec{Region: followed.region, RequestID: followed.taskID, Suspend: i%2 == 1},
+		}
+		if err := cluster.Client().Create(t.Context(), task); err != nil {
+			t.Fatal(err)
+		}
+	}
+	options := Options{}.CacheOptions()
+	options.Scheme, options.Mapper = cluster.Scheme(), cluster.Mapper()
+	source, err := cache.New(cluster.Config(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := newPoller(silent{}, source, lifecycle.Policy{}, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.followCache(source); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = source.Start(t.Context()) }()
+	<-time.After(time.Minute)
+	synctest.Wait()
+	return p
+}
+
+func TestTheIndexHoldsPollableTasks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pollerOf(t, 10)
+		list := new(v1alpha1.CLBTaskList)
+		if err := p.reader.List(t.Context(), list, client.MatchingFields{requestField: followed.polledKey()}); err != nil {
+			t.Fatal(err)
+		}
+		if len(list.Items) != 5 {
+			t.Errorf("%d tasks, of 5 pollable and 5 suspended ones", len(list.Items))
+		}
+	})
+}
+
+func TestReleaseCopiesOneTask(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pollerOf(t, 400)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if p.release(followed) {
+			t.Error("a request is forgotten although tasks of it are pollable")
+		}
+		runtime.ReadMemStats(&after)
+		if size := after.TotalAlloc - before.TotalAlloc; size > 40_000 {
+			t.Errorf("%d bytes allocated with the lock held, for a request of 200 pollable tasks", size)
+		}
+	})
+}
