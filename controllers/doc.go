@@ -20,7 +20,8 @@
 // A verdict whose status could not be written is still in the history, so the retry
 // decides the same. A stale cache does no harm: the optimistic lock refuses what
 // rests on it. A field index of the cache has the pollable objects of each request, and
-// a request without any is forgotten.
+// a request without any is forgotten. One thing delays that: an object is suspended
+// while a verdict is known and not written yet.
 //
 // The cache holds unfinished CLBTasks only (CacheOptions). What finished ones still
 // need is done by a sweep of the leader (sweep.go).

@@ -69,7 +69,7 @@ func (p *poller) followCache(source cache.Cache) error {
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(old, next any) {
 			was, is := old.(*v1alpha1.CLBTask), next.(*v1alpha1.CLBTask)
-			if lifecycle.Pollable(was) && (!lifecycle.Pollable(is) || requestOf(was) != requestOf(is)) {
+			if !lifecycle.Pollable(is) || requestOf(was) != requestOf(is) {
 				p.release(requestOf(was))
 			}
 		},
@@ -139,14 +139,14 @@ func ageOf(task *v1alpha1.CLBTask, now time.Time) time.Duration {
 	}
 }
 
-// release forgets a request if there is no task to poll it for, and reports whether it
-// did.
+// release forgets a request if there is no task to poll it for, nor one that its verdict
+// has yet to be written to. It reports whether it did.
 func (p *poller) release(q request) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	// Under the lock: a task that comes meanwhile is in the index, or tracks the
 	// request again.
-	if p.hasTask(q.polledKey()) {
+	if p.hasTask(q.polledKey()) || p.known.histories[q].Verdict() && p.hasTask(q.suspendingKey()) {
 		return false
 	}
 	delete(p.known.histories, q)

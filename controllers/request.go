@@ -27,11 +27,19 @@ const requestField = "request"
 // polledKey is where the index has the tasks that the request is polled for.
 func (q request) polledKey() string { return q.region + "/" + q.taskID }
 
+// suspendingKey is where the index has the suspended tasks whose status does not say so
+// yet: a verdict that is already known is written instead.
+func (q request) suspendingKey() string { return "suspending/" + q.polledKey() }
+
 func indexKeys(task *v1alpha1.CLBTask) []string {
-	if !lifecycle.Pollable(task) {
+	switch q := requestOf(task); {
+	case lifecycle.Pollable(task):
+		return []string{q.polledKey()}
+	case !task.Status.Phase.Final() && task.DeletionTimestamp.IsZero() && task.Status.ObservedGeneration != task.Generation:
+		return []string{q.suspendingKey()}
+	default:
 		return nil
 	}
-	return []string{requestOf(task).polledKey()}
 }
 
 // place is what requests share: the quota bucket, and the region in it. With no region
