@@ -1,6 +1,8 @@
 package controllers
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"testing"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -76,6 +79,37 @@ func TestReleaseCopiesOneTask(t *testing.T) {
 		runtime.ReadMemStats(&after)
 		if size := after.TotalAlloc - before.TotalAlloc; size > 40_000 {
 			t.Errorf("%d bytes allocated with the lock held, for a request of 200 pollable tasks", size)
+		}
+	})
+}
+
+// brokenIndex cannot list one request.
+type brokenIndex struct {
+	client.Reader
+	broken request
+}
+
+func (r brokenIndex) List(ctx context.Context, list client.ObjectList, options ...client.ListOption) error {
+	var all client.ListOptions
+	all.ApplyOptions(options)
+	if key, _ := all.FieldSelector.RequiresExactMatch(requestField); key == r.broken.polledKey() {
+		return errors.New("no such index")
+	}
+	return r.Reader.List(ctx, list, options...)
+}
+
+func TestARequestThatCannotBeListedStopsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pollerOf(t, 4)
+		queue := workqueue.NewTypedRateLimitingQueue(writeBackoff())
+		defer queue.ShutDown()
+		p.ctx, p.queue = t.Context(), queue
+		broken := request{region: followed.region, taskID: "broken"}
+		p.reader = brokenIndex{Reader: p.reader, broken: broken}
+		p.enqueueSpread([]request{broken, followed})
+		<-time.After(time.Second)
+		if queue.Len() != 2 {
+			t.Errorf("%d tasks are enqueued, want 2", queue.Len())
 		}
 	})
 }

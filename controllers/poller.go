@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
 	"k8s.io/client-go/util/workqueue"
@@ -37,6 +38,7 @@ type poller struct {
 	reader    client.Reader // Of the cache, with the field index.
 	policy    lifecycle.Policy
 	scheduler *polling.Scheduler[request]
+	spread    *rate.Limiter // Of what enqueueSpread does, over all its calls.
 
 	mu    sync.Mutex
 	ctx   context.Context //nolint:containedctx // The controller's: polls outlive the Reconcile that tracked their request, and end with it.
@@ -45,11 +47,13 @@ type poller struct {
 }
 
 func newPoller(api API, reader client.Reader, policy lifecycle.Policy, slots int) (*poller, error) {
-	p := &poller{api: api, reader: reader, policy: policy}
-	var failed [2]error
-	p.known, failed[0] = newWorld(bucketsOf(api))
-	p.scheduler, failed[1] = polling.New(slots, p.poll)
-	return p, errors.Join(failed[:]...)
+	known, err := newWorld(bucketsOf(api))
+	if err != nil {
+		return nil, err
+	}
+	p := &poller{api: api, reader: reader, policy: policy, spread: rate.NewLimiter(spreadRate, 1), known: known}
+	p.scheduler, err = polling.New(slots, p.poll)
+	return p, err
 }
 
 // followCache keeps the index, and forgets a request when the last task that it is kept
@@ -250,20 +254,20 @@ func (p *poller) enqueueChanged(q request) {
 	}
 }
 
-// spreadRate is how many tasks a second are enqueued if a problem of all begins or ends.
+// spreadRate is how many tasks a second are enqueued for the problems that begin or end
+// around their requests, all of them together.
 const spreadRate = 100
 
 // enqueueSpread puts the tasks of many requests into the queue, spread over time.
 func (p *poller) enqueueSpread(requests []request) {
-	n := 0
 	for _, q := range requests {
 		tasks, err := p.tasks(q.polledKey())
 		if err != nil {
-			return
+			log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", "requestID", q.taskID)
+			continue
 		}
 		for i := range tasks {
-			p.queue.AddAfter(nameOf(&tasks[i]), time.Duration(n)*time.Second/spreadRate)
-			n++
+			p.queue.AddAfter(nameOf(&tasks[i]), p.spread.Reserve().Delay())
 		}
 	}
 }
