@@ -45,7 +45,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	return ctrl.Result{RequeueAfter: decision.RequeueAfter}, nil
 }
 
-// statusWriter writes the status of CLBTasks, and tells of it.
+// statusWriter writes the status of CLBTasks, and reports what it wrote.
 type statusWriter struct {
 	client   client.StatusClient
 	recorder events.EventRecorder
@@ -69,8 +69,8 @@ func (w *statusWriter) write(ctx context.Context, task *v1alpha1.CLBTask, decisi
 	return nil
 }
 
-// isTransition reports whether events and logs tell of a change of the status. One
-// that only speaks of a later generation is none.
+// isTransition reports whether a change of the status is worth an event and a log line.
+// One that only speaks of a later generation is not.
 func isTransition(old, next v1alpha1.CLBTaskStatus) bool {
 	was, is := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
 	if was == nil || is == nil {
@@ -79,7 +79,7 @@ func isTransition(old, next v1alpha1.CLBTaskStatus) bool {
 	return old.Phase != next.Phase || was.Status != is.Status || was.Reason != is.Reason || was.Message != is.Message
 }
 
-// report tells of a status that was written, by an event, a log line and a metric.
+// report announces a status that was written, by an event, a log line and a metric.
 func (w *statusWriter) report(ctx context.Context, task *v1alpha1.CLBTask) {
 	ready := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReady)
 	emitEvent(w.recorder, task, ready)

@@ -16,7 +16,7 @@ import (
 // refuses the whole event beyond that.
 const maxNoteBytes = 1024
 
-// emitEvent tells of a status that was just written.
+// emitEvent records an event about a status that was just written.
 func emitEvent(recorder events.EventRecorder, task *v1alpha1.CLBTask, ready *metav1.Condition) {
 	kind, action := corev1.EventTypeWarning, "DescribeTaskStatus"
 	switch ready.Reason {

@@ -51,7 +51,7 @@ var _ = Describe("The life of a task", func() {
 		Expect(done.Status.Conditions[0].Message).To(HavePrefix("The task failed: Backend ins-1 is not in the VPC (API request ID "))
 	})
 
-	It("fits a verdict and its event to what the API server takes, whatever the cloud adds to it", func() {
+	It("fits a verdict and its event to what the API server takes, even if the cloud adds much to it", func() {
 		w.run()
 		ids := make([]string, v1alpha1.MaxLoadBalancerIDs+9)
 		for i := range ids {

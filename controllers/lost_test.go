@@ -17,7 +17,7 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
 
-// No task is lost, whatever the API server misses or refuses.
+// No task is lost, even if the API server loses events or refuses writes.
 
 func TestRecreated(t *testing.T) {
 	for sentence, before := range map[string]struct {

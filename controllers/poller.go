@@ -25,7 +25,7 @@ import (
 type API interface {
 	// Endpoint returns where calls for a region go.
 	Endpoint(region string) clb.Endpoint
-	// Account identifies whom the quota counts for.
+	// Account identifies the account that the quota counts for.
 	Account() string
 	// DescribeTaskStatus polls once. Its error is a *clb.Error, unless ctx ended.
 	DescribeTaskStatus(ctx context.Context, query clb.TaskQuery) (clb.TaskStatus, error)
@@ -112,7 +112,7 @@ func (p *poller) look(q request) (lifecycle.History, lifecycle.Health) {
 }
 
 // track lets the request of a task be polled until no task of it is left. It is
-// idempotent. expedite asks for the next turn as soon as the quota allows.
+// idempotent. With expedite, the next turn comes as soon as the quota allows.
 func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
 	q := requestOf(task)
 	p.mu.Lock()
@@ -131,7 +131,7 @@ func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
 }
 
 // ageOf returns how old a task is, which decides how often it is polled. One that no
-// operator has seen before is new, whatever the clocks say.
+// operator has seen before is new, even if the clocks say otherwise.
 func ageOf(task *v1alpha1.CLBTask, now time.Time) time.Duration {
 	switch {
 	case task.Status.StartTime != nil:
@@ -239,8 +239,8 @@ func (p *poller) tasks(key string, options ...client.ListOption) ([]v1alpha1.CLB
 	return list.Items, err
 }
 
-// enqueueChanged puts those tasks of a request into the queue of which a decision
-// would now change the status.
+// enqueueChanged puts those tasks of a request into the queue whose status a decision
+// would now change.
 func (p *poller) enqueueChanged(q request) {
 	history, health := p.look(q)
 	tasks, err := p.tasks(q.polledKey())
