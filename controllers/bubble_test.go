@@ -1,17 +1,13 @@
 package controllers_test
 
 import (
-	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -47,13 +43,6 @@ func (b *bubble) operate(vary ...func(*controllers.Options)) (stop func()) {
 	}
 	settings := b.cluster.ManagerOptions(b.T)
 	settings.Cache = options.CacheOptions()
-	settings.MapperProvider = func(*rest.Config, *http.Client) (meta.RESTMapper, error) {
-		mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
-		for _, kind := range []string{"CLBTask", "CLBTaskList"} { // A cache of several namespaces looks the list up, too.
-			mapper.Add(v1alpha1.GroupVersion.WithKind(kind), meta.RESTScopeNamespace)
-		}
-		return mapper, nil
-	}
 	mgr, err := manager.New(b.cluster.Config(), settings)
 	if err != nil {
 		b.Fatal(err)

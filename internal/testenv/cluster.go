@@ -109,10 +109,12 @@ func (*Cluster) Scheme() *runtime.Scheme {
 	return scheme
 }
 
-// Mapper returns a new mapper that needs no discovery.
+// Mapper returns a new mapper that needs no discovery. Like that of discovery it knows
+// the kind of lists, which a cache of several namespaces looks up.
 func (*Cluster) Mapper() meta.RESTMapper {
 	mapper := meta.NewDefaultRESTMapper([]schema.GroupVersion{v1alpha1.GroupVersion})
 	mapper.Add(taskKind, meta.RESTScopeNamespace)
+	mapper.Add(taskKind.GroupVersion().WithKind(taskKind.Kind+"List"), meta.RESTScopeNamespace)
 	return mapper
 }
 
