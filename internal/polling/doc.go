@@ -46,7 +46,7 @@
 // # Which task is polled
 //
 // A task is due when some eleventh of its age has passed since it was last
-// answered (Interval), so that while the quota allows it answers are as fresh as the
+// answered (intervalAt), so that while the quota allows it answers are as fresh as the
 // task is young. A free slot goes at once to a task that is due. If more tasks
 // are due than there are slots, the tenants take turns (tenant.go), and within one
 // the task goes first whose poll is worth most: that depends on how likely it has

@@ -61,8 +61,8 @@ type entry[K comparable] struct {
 	expedited bool  // Expedited while it held a turn.
 }
 
-// Interval returns the time between two polls of a task of some age.
-func Interval(age time.Duration) time.Duration {
+// intervalAt returns the time between two polls of a task of some age.
+func intervalAt(age time.Duration) time.Duration {
 	return min((max(age, 0)+youth)/ageShare, maxInterval)
 }
 
@@ -80,7 +80,7 @@ func (e *entry[K]) forgive() { e.backoff, e.blame, e.failures = 0, 0, 0 }
 // requeue lets a task whose turn was returned wait for its next one. Luck in [0,1)
 // is the jitter.
 func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
-	interval := Interval(now - e.born)
+	interval := intervalAt(now - e.born)
 	interval += time.Duration(jitterShare * (luck - 0.5) * float64(interval))
 	e.due = now
 	park := false

@@ -164,7 +164,7 @@ func (c *cloud) mend(regions, each int, calm, outage time.Duration) {
 	for _, one := range c.between("", clean, clean+Window+20*time.Millisecond) {
 		polled[one.key] = true
 	}
-	for _, one := range c.between("", clean-Interval(calm+outage), clean) {
+	for _, one := range c.between("", clean-intervalAt(calm+outage), clean) {
 		notDue[one.key] = one.outcome == InProgress
 	}
 	for k := range c.tasks {
