@@ -9,7 +9,7 @@ require (
 	github.com/prometheus/client_golang v1.24.0
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/clb v1.3.133
 	github.com/tencentcloud/tencentcloud-sdk-go/tencentcloud/common v1.3.210
-	golang.org/x/time v0.15.0
+	golang.org/x/time v0.16.0
 	k8s.io/api v0.37.2
 	k8s.io/apimachinery v0.37.2
 	k8s.io/client-go v0.37.2
