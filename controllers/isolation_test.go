@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"fmt"
+	"net/http/httptest"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -20,7 +21,7 @@ var _ = Describe("Fifty buckets in trouble", func() {
 		home := newWorld(ctx, clbsim.Config{})
 		troubles := []clbsim.Fault{
 			{Kind: clbsim.Hang},
-			{Kind: clbsim.HTTPStatus, StatusCode: 502},
+			{Kind: clbsim.HTTPResponse, StatusCode: 502},
 			{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "too fast"},
 		}
 		endpoints := []string{home.url}
@@ -28,8 +29,7 @@ var _ = Describe("Fifty buckets in trouble", func() {
 		for i := range clouds {
 			clouds[i] = clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{{SecretID: secretID, SecretKey: secretKey}}})
 			clouds[i].AddFault(troubles[i%len(troubles)])
-			server, err := clouds[i].Start("127.0.0.1:0")
-			Expect(err).NotTo(HaveOccurred())
+			server := httptest.NewServer(clouds[i])
 			DeferCleanup(server.Close)
 			regions[i] = fmt.Sprintf("xx-trouble%d", i)
 			endpoints = append(endpoints, regions[i]+"="+server.URL)

@@ -31,7 +31,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("shows a task in progress, and then its success with its load balancers", func() {
 		w.run()
-		task := w.follow("create-lb", clbsim.Task{FromFirstAsk: true, Duration: 1500 * time.Millisecond, LoadBalancerIDs: []string{"lb-1", "lb-2"}})
+		task := w.follow("create-lb", clbsim.Task{FromFirstPoll: true, Duration: 1500 * time.Millisecond, LoadBalancerIDs: []string{"lb-1", "lb-2"}})
 		running := w.reach(task, rowRunning)
 		Expect(running.Status.StartTime).NotTo(BeNil())
 		done := w.reach(task, rowSucceeded)
@@ -46,7 +46,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("shows a failure with the cloud's own reason", func() {
 		w.run()
-		done := w.reach(w.follow("bind", clbsim.Task{Outcome: clbsim.Failed, Message: "Backend ins-1 is not in the VPC."}), rowFailed)
+		done := w.reach(w.follow("bind", clbsim.Task{Result: clbsim.Failed, Message: "Backend ins-1 is not in the VPC."}), rowFailed)
 		Expect(done.Status.Message).To(Equal("Backend ins-1 is not in the VPC."))
 		Expect(done.Status.Conditions[0].Message).To(HavePrefix("The task failed: Backend ins-1 is not in the VPC (API request ID "))
 	})
@@ -63,7 +63,7 @@ var _ = Describe("The life of a task", func() {
 			"long": strings.Repeat("x", 1025), "chinese": strings.Repeat("原因", 200), "both": strings.Repeat("原因", v1alpha1.MaxMessageLength/2),
 			"longer": strings.Repeat("原因", v1alpha1.MaxMessageLength), "mixed": strings.Repeat("xx原", 400),
 		} {
-			task := w.follow(name, clbsim.Task{Outcome: clbsim.Failed, Message: message})
+			task := w.follow(name, clbsim.Task{Result: clbsim.Failed, Message: message})
 			done := w.reach(task, rowFailed)
 			Expect(done.Status.Message).To(HavePrefix(message[:300]))
 			Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Warning TaskFailed"), name)
@@ -80,7 +80,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("ends at its deadline, and stays so", func() {
 		w.run()
-		task := w.follow("slow", clbsim.Task{Outcome: clbsim.Stuck}, limit(2))
+		task := w.follow("slow", clbsim.Task{Result: clbsim.Stuck}, limit(2))
 		done := w.reach(task, rowExpired)
 		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(BeNumerically("~", 2*time.Second, 1500*time.Millisecond))
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Warning DeadlineExceeded"))
@@ -88,7 +88,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("is suspended and resumed", func() {
 		w.run()
-		task := w.follow("paused", clbsim.Task{Outcome: clbsim.Stuck})
+		task := w.follow("paused", clbsim.Task{Result: clbsim.Stuck})
 		w.reach(task, rowRunning)
 		w.edit(task, `{"suspend":true}`)
 		w.reach(task, rowSuspended)
@@ -116,7 +116,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("outlives a failing API server: the verdict is written without another poll", func() {
 		w.run(func(s *setup) { s.transport = refuseStatusWrites(5) })
-		task := w.follow("kept", clbsim.Task{Outcome: clbsim.Failed, Message: "no such listener"})
+		task := w.follow("kept", clbsim.Task{Result: clbsim.Failed, Message: "no such listener"})
 		w.reach(task, rowFailed)
 		Expect(w.sim.CallsFor(task.Spec.RequestID)).To(HaveLen(1))
 	})

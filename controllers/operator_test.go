@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -46,8 +47,7 @@ func newWorld(ctx context.Context, conf clbsim.Config) *world {
 	Expect(k8s.Create(ctx, namespace)).To(Succeed())
 	conf.Credentials = append(conf.Credentials, clbsim.Credential{SecretID: secretID, SecretKey: secretKey})
 	sim := clbsim.New(conf)
-	server, err := sim.Start("127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
+	server := httptest.NewServer(sim)
 	DeferCleanup(server.Close)
 	return &world{ctx: context.Background(), namespace: namespace.Name, sim: sim, url: server.URL}
 }

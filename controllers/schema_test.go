@@ -93,9 +93,9 @@ var _ = Describe("The API server", func() {
 		Expect(row(fresh.Status)).To(Equal(rowFresh))
 	})
 
-	DescribeTable("never lets a verdict be changed", func(outcome clbsim.Outcome, deadline int64, reached string, phase v1alpha1.Phase) {
+	DescribeTable("never lets a verdict be changed", func(result clbsim.Result, deadline int64, reached string, phase v1alpha1.Phase) {
 		w.run()
-		task := w.reach(w.follow("final", clbsim.Task{Outcome: outcome}, limit(deadline)), reached)
+		task := w.reach(w.follow("final", clbsim.Task{Result: result}, limit(deadline)), reached)
 		for _, other := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSuspended, v1alpha1.PhaseSucceeded, v1alpha1.PhaseFailed, v1alpha1.PhaseUnknown, ""} {
 			if other == phase {
 				continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http/httptest"
 	"os"
 	"time"
 
@@ -27,9 +28,9 @@ const (
 // part is what the cloud makes of a sample, and what must come of it.
 type part struct {
 	known bool // Whether there is such a task.
-	// duration, outcome, message and loadBalancers are as in clbsim.Task.
+	// duration, result, message and loadBalancers are as in clbsim.Task.
 	duration      time.Duration
-	outcome       clbsim.Outcome
+	result        clbsim.Result
 	message       string
 	loadBalancers []string
 
@@ -41,16 +42,16 @@ type part struct {
 // cast has a part for each sample, by its name.
 var cast = map[string]part{
 	"create-web-lb": {
-		known: true, duration: 4 * time.Second, outcome: clbsim.Succeeded, loadBalancers: []string{"lb-6efswuxa"},
+		known: true, duration: 4 * time.Second, result: clbsim.Succeeded, loadBalancers: []string{"lb-6efswuxa"},
 		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonTaskSucceeded,
 	},
 	"bind-backends": {
-		known: true, duration: 3 * time.Second, outcome: clbsim.Failed,
+		known: true, duration: 3 * time.Second, result: clbsim.Failed,
 		message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer.",
 		waitFor: "condition=Failed", phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonTaskFailed,
 	},
 	"finance-listener": {
-		known: true, duration: 6 * time.Second, outcome: clbsim.Succeeded,
+		known: true, duration: 6 * time.Second, result: clbsim.Succeeded,
 		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonTaskSucceeded,
 	},
 	// It becomes Unknown after some two minutes: longer than a demo should take.
@@ -62,9 +63,9 @@ var cast = map[string]part{
 
 // spares are request IDs to try things with, in a demo that is kept.
 var spares = []clbsim.Task{
-	{ID: "demo-succeeds-10s", Duration: 10 * time.Second, LoadBalancerIDs: []string{"lb-5b2k9t0e"}},
-	{ID: "demo-fails-10s", Duration: 10 * time.Second, Outcome: clbsim.Failed, Message: "The listener port 443 is in use."},
-	{ID: "demo-never-ends", Outcome: clbsim.Stuck},
+	{ID: "demo-succeeds-10s", FromFirstPoll: true, Duration: 10 * time.Second, LoadBalancerIDs: []string{"lb-5b2k9t0e"}},
+	{ID: "demo-fails-10s", FromFirstPoll: true, Duration: 10 * time.Second, Result: clbsim.Failed, Message: "The listener port 443 is in use."},
+	{ID: "demo-never-ends", Result: clbsim.Stuck},
 }
 
 // sample is one CLBTask that is applied, with its part.
@@ -105,35 +106,29 @@ func readSamples(file string) (_ []sample, err error) {
 // cloud is the simulated CLB API, with one account.
 type cloud struct {
 	*clbsim.Simulator
-	server     *clbsim.Server
+	server     *httptest.Server
 	credential clbsim.Credential
 }
 
-func startCloud(samples []sample, keep bool) (*cloud, error) {
+func startCloud(samples []sample, keep bool) *cloud {
 	c := &cloud{credential: clbsim.Credential{SecretID: "AKID" + rand.Text(), SecretKey: rand.Text()}}
-	c.Simulator = clbsim.New(clbsim.Config{
-		Credentials: []clbsim.Credential{c.credential},
-		RoundTrip:   roundTrip,
-		// However long the start of the operator takes, the tasks are seen to run.
-		ClockFromFirstAsk: true,
-	})
+	c.Simulator = clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{c.credential}, RoundTrip: roundTrip})
 	for _, s := range samples {
 		if s.known {
 			c.AddTask(clbsim.Task{
 				ID: s.requestID, Region: s.region, Duration: s.duration,
-				Outcome: s.outcome, Message: s.message, LoadBalancerIDs: s.loadBalancers,
+				FromFirstPoll: true, // However long the operator takes to start, the task is seen to run.
+				Result:        s.result, Message: s.message, LoadBalancerIDs: s.loadBalancers,
 			})
 		}
 	}
 	if keep {
-		c.AddTasks(spares)
+		for _, spare := range spares {
+			c.AddTask(spare)
+		}
 	}
-	server, err := c.Start("127.0.0.1:0")
-	if err != nil {
-		return nil, fmt.Errorf("start the simulated cloud: %w", err)
-	}
-	c.server = server
-	return c, nil
+	c.server = httptest.NewServer(c)
+	return c
 }
 
 // environment holds the credential for the operator, and nobody else.

@@ -66,18 +66,15 @@ func TestCloudKnowsItsPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, keep := range []bool{false, true} {
-		sky, err := startCloud(samples, keep)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = sky.server.Close() })
+		sky := startCloud(samples, keep)
+		t.Cleanup(sky.server.Close)
 		for _, s := range samples {
 			task, known := sky.Task(s.requestID)
 			if known != s.known || known && (task.Region != s.region || task.Duration < time.Second) {
 				t.Errorf("%s: known %t, as %+v", s.name, known, task)
 			}
 			if end := sky.end(s); !end.IsZero() {
-				t.Errorf("%s: ends at %v before it is asked for", s.name, end)
+				t.Errorf("%s: ends at %v before it is polled", s.name, end)
 			}
 		}
 		for _, spare := range spares {
@@ -92,11 +89,8 @@ func TestCredentialsAreMadeUpEachTime(t *testing.T) {
 	t.Parallel()
 	var seen []clbsim.Credential
 	for range 2 {
-		sky, err := startCloud(nil, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = sky.server.Close() })
+		sky := startCloud(nil, false)
+		t.Cleanup(sky.server.Close)
 		seen = append(seen, sky.credential)
 	}
 	if seen[0].SecretID == seen[1].SecretID || seen[0].SecretKey == seen[1].SecretKey {

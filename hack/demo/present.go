@@ -50,11 +50,8 @@ func present(ctx context.Context, s settings, screen *screen) (err error) {
 	if err := os.Setenv("TMPDIR", dir); err != nil { // envtest's files go the same way.
 		return err
 	}
-	sky, err := startCloud(samples, s.keep) //nolint:contextcheck // It is closed below.
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, sky.server.Close()) }()
+	sky := startCloud(samples, s.keep)
+	defer sky.server.Close()
 
 	// The start of the control plane cannot be interrupted, so say that it was heard.
 	defer context.AfterFunc(ctx, func() { screen.print("\n"); screen.step("Stopping everything") })()

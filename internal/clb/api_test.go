@@ -41,11 +41,8 @@ func against(t *testing.T, config clbsim.Config, credentials CredentialSource) (
 	t.Helper()
 	config.Credentials = append(config.Credentials, clbsim.Credential{SecretID: testID, SecretKey: testKey})
 	sim := clbsim.New(config)
-	server, err := sim.Start("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
+	server := httptest.NewServer(sim)
+	t.Cleanup(server.Close)
 	return speaking(t, server.URL, credentials, 5*time.Second), sim
 }
 
@@ -70,6 +67,19 @@ func serving(t *testing.T, handler http.HandlerFunc) *API {
 	return speaking(t, server.URL, fixed(pair), 5*time.Second)
 }
 
+// transportTo connects to a TLS server of the simulator, whatever the host.
+func transportTo(t *testing.T, sim *clbsim.Simulator) *http.Transport {
+	t.Helper()
+	server := httptest.NewTLSServer(sim)
+	t.Cleanup(server.Close)
+	transport := server.Client().Transport.(*http.Transport)
+	transport.TLSClientConfig.ServerName = "example.com" // The certificate's.
+	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, server.Listener.Addr().String())
+	}
+	return transport
+}
+
 // poll polls the task "t" and returns an error only if it is an *Error.
 func poll(t *testing.T, api *API) (TaskStatus, *Error) {
 	t.Helper()
@@ -91,12 +101,12 @@ func TestStatuses(t *testing.T) {
 			clbsim.Task{ID: "t", LoadBalancerIDs: []string{"lb-1", "lb-2"}}, TaskStatus{State: Succeeded, LoadBalancerIDs: []string{"lb-1", "lb-2"}},
 		},
 		"a task that failed says why": {
-			clbsim.Task{ID: "t", Outcome: clbsim.Failed, Message: " no quota\n"}, TaskStatus{State: Failed, Message: "no quota"},
+			clbsim.Task{ID: "t", Result: clbsim.Failed, Message: " no quota\n"}, TaskStatus{State: Failed, Message: "no quota"},
 		},
-		"a task in progress":                  {clbsim.Task{ID: "t", Outcome: clbsim.Stuck}, TaskStatus{State: InProgress}},
-		"a text that shows the key hides it":  {clbsim.Task{ID: "t", Outcome: clbsim.Failed, Message: "bad " + testKey}, TaskStatus{State: Failed, Message: "bad [redacted]"}},
-		"a text that shows the ID hides it":   {clbsim.Task{ID: "t", Outcome: clbsim.Failed, Message: testID + " bad"}, TaskStatus{State: Failed, Message: "[redacted] bad"}},
-		"a text of any length is truncated":   {clbsim.Task{ID: "t", Outcome: clbsim.Failed, Message: "x" + strings.Repeat("错", 10_000)}, TaskStatus{State: Failed, Message: "x" + strings.Repeat("错", 5461)}},
+		"a task in progress":                  {clbsim.Task{ID: "t", Result: clbsim.Stuck}, TaskStatus{State: InProgress}},
+		"a text that shows the key hides it":  {clbsim.Task{ID: "t", Result: clbsim.Failed, Message: "bad " + testKey}, TaskStatus{State: Failed, Message: "bad [redacted]"}},
+		"a text that shows the ID hides it":   {clbsim.Task{ID: "t", Result: clbsim.Failed, Message: testID + " bad"}, TaskStatus{State: Failed, Message: "[redacted] bad"}},
+		"a text of any length is truncated":   {clbsim.Task{ID: "t", Result: clbsim.Failed, Message: "x" + strings.Repeat("错", 10_000)}, TaskStatus{State: Failed, Message: "x" + strings.Repeat("错", 5461)}},
 		"the region is that of the TaskQuery": {clbsim.Task{ID: "t", Region: "ap-guangzhou"}, TaskStatus{State: Succeeded}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
@@ -119,21 +129,13 @@ func TestStatuses(t *testing.T) {
 }
 
 func TestATokenIsSentAndOverTLSTheRealHostsArePolled(t *testing.T) {
-	sim := clbsim.New(clbsim.Config{
-		Credentials: []clbsim.Credential{{SecretID: "sts", SecretKey: "k", Token: "session"}},
-		Hosts:       map[string][]string{"clb.tencentcloudapi.com": nil, "clb.ap-shanghai-fsi.tencentcloudapi.com": {"ap-shanghai-fsi"}},
-	})
-	server, err := sim.StartTLS("127.0.0.1:0", "clb.tencentcloudapi.com", "clb.ap-shanghai-fsi.tencentcloudapi.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = server.Close() }()
+	sim := clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{{SecretID: "sts", SecretKey: "k", Token: "session"}}})
 	sim.AddTask(clbsim.Task{ID: "t"})
 	api, err := NewAPI(Endpoints{}, fixed(NewCredential("sts", "k", "session")), 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
-	api.transport = validatingTransport{server.Transport()}
+	api.transport = validatingTransport{transportTo(t, sim)}
 	for region, host := range map[string]string{
 		"ap-guangzhou": "clb.tencentcloudapi.com", "na-ashburn": "clb.tencentcloudapi.com",
 		"ap-shanghai-fsi": "clb.ap-shanghai-fsi.tencentcloudapi.com",

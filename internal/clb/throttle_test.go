@@ -117,7 +117,7 @@ func TestAnEgressProxyThatThrottles(t *testing.T) {
 
 func TestTheSimulatorThrottlesAsAGatewayDoes(t *testing.T) {
 	api, sim := against(t, clbsim.Config{}, fixed(pair))
-	sim.AddFault(clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 503, RetryAfter: "2"})
+	sim.AddFault(clbsim.Fault{Kind: clbsim.HTTPResponse, StatusCode: 503, Header: http.Header{"Retry-After": {"2"}}})
 	if _, err := poll(t, api); err == nil || err.Problem != ProblemThrottled || err.RetryAfter != 2*time.Second {
 		t.Errorf("got %v", err)
 	}

@@ -2,138 +2,78 @@ package clbsim
 
 import (
 	"crypto/hmac"
-	"crypto/subtle"
-	"fmt"
 	"mime"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 )
 
-const (
-	service = "clb"
-	version = "2018-03-17"
-	action  = "DescribeTaskStatus"
+// maxSkew is how far X-TC-Timestamp may be off, in seconds (API page 214/33849,
+// AuthFailure.SignatureExpire).
+const maxSkew = 300
 
-	// maxSkew is how far X-TC-Timestamp may be off (API page 214/33849,
-	// AuthFailure.SignatureExpire).
-	maxSkew = 300 // Seconds.
-)
-
-// checkProtocol refuses what is no call of signature method v3 in JSON.
-func (s *Simulator) checkProtocol(req *request) *APIError {
-	r := req.http
-	if r.Method != http.MethodPost {
-		return &APIError{"UnsupportedProtocol", fmt.Sprintf("The simulator supports POST only, not %s.", r.Method)}
+// admit carries out the steps up to the quota.
+func (s *Simulator) admit(r *request) (handler, *APIError) {
+	mediaType, _, _ := mime.ParseMediaType(r.http.Header.Get("Content-Type"))
+	if r.http.Method != http.MethodPost || r.http.URL.Path != "/" || mediaType != "application/json" {
+		return nil, refuse("UnsupportedProtocol", "The simulator supports only POST to `/` with the content type application/json.")
 	}
-	if r.URL.Path != "/" {
-		return &APIError{"InvalidRequest", fmt.Sprintf("The request path `%s` is not `/`.", r.URL.Path)}
+	account, service, refusal := s.verify(r)
+	if refusal != nil {
+		return nil, refusal
 	}
-	if mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); mediaType != "application/json" {
-		return &APIError{"UnsupportedProtocol", "The simulator supports the content type application/json only."}
-	}
-	if req.tooBig {
-		return &APIError{"RequestSizeLimitExceeded", "The request is larger than 10 MB."}
-	}
-	if _, ok := s.config.Hosts[req.call.Host]; !ok && len(s.config.Hosts) > 0 {
-		return &APIError{"NoSuchProduct", fmt.Sprintf("The product of the host `%s` does not exist.", req.call.Host)}
-	}
-	for _, name := range []string{"Action", "Version", "Timestamp"} {
-		if r.Header.Get("X-TC-"+name) == "" {
-			return missing(name)
-		}
-	}
-	return nil
-}
-
-// checkSignature refuses whoever is not known, or does not prove it.
-func (s *Simulator) checkSignature(req *request, now time.Time) *APIError {
-	header := req.http.Header
-	a, err := parseAuthorization(header.Get("Authorization"))
-	if err != nil {
-		return &APIError{"AuthFailure.InvalidAuthorization", "The Authorization header " + err.Error() + "."}
-	}
-	credential, ok := s.credential(a.secretID)
+	a := action{service, r.http.Header.Get("X-TC-Version"), r.http.Header.Get("X-TC-Action")}
+	handle, ok := actions[a]
 	if !ok {
-		return &APIError{"AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that your SecretId is correct."}
+		return nil, refuse("InvalidAction", "The request action=`%s` is invalid or not found in version `%s`.", a.name, a.version)
 	}
+	passes, inSecond := s.arrive(bucketKey{account, r.call.Host, a}, r.call.At)
+	if !passes {
+		r.call.Throttled = true
+		return nil, refuse("RequestLimitExceeded",
+			"Your current request times equals to `%d` in a second, which exceeds the frequency limit `%d` for a second."+
+				" Please reduce the frequency of calls.", inSecond, s.config.RequestsPerSecond)
+	}
+	return handle, nil
+}
+
+// verify checks the signature. It returns the account that signed the request,
+// and the service that it is signed for.
+func (s *Simulator) verify(r *request) (account, service string, refusal *APIError) {
+	header, now := r.http.Header, r.call.At.Unix()
+	a, ok := parseAuthorization(header.Get("Authorization"))
+	credential, known := s.credentials[a.secretID]
 	unix, err := strconv.ParseInt(header.Get("X-TC-Timestamp"), 10, 64)
-	if err != nil {
-		return &APIError{"InvalidParameterValue", "The value of `X-TC-Timestamp` is not a number of seconds."}
+	switch {
+	case !ok:
+		refusal = refuse("AuthFailure.InvalidAuthorization", "The Authorization header is not one of %s.", algorithm)
+	case !known:
+		refusal = refuse("AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that your SecretId is correct.")
+	case err != nil || unix < now-maxSkew || unix > now+maxSkew:
+		refusal = refuse("AuthFailure.SignatureExpire", "The X-TC-Timestamp `%d` is more than %d seconds away from the server time `%d`.", unix, maxSkew, now)
+	case a.date != time.Unix(unix, 0).UTC().Format(time.DateOnly),
+		!hmac.Equal([]byte(a.signature), []byte(sign(r.http, r.body, a, credential.SecretKey))):
+		refusal = refuse("AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct.")
+	case header.Get("X-TC-Token") != credential.Token:
+		refusal = refuse("AuthFailure.TokenFailure", "Token verification failed, please check if your Token is correct.")
 	}
-	if unix < now.Unix()-maxSkew || unix > now.Unix()+maxSkew {
-		return &APIError{"AuthFailure.SignatureExpire", fmt.Sprintf(
-			"The X-TC-Timestamp `%d` is more than %d seconds away from the server time `%d`.", unix, maxSkew, now.Unix())}
-	}
-	date := time.Unix(unix, 0).UTC().Format(time.DateOnly)
-	if a.date != date || a.service != service ||
-		!hmac.Equal([]byte(a.signature), []byte(sign(req.http, req.body, a, credential.SecretKey))) {
-		return &APIError{"AuthFailure.SignatureFailure",
-			"The provided credentials could not be validated. Please check your signature is correct."}
-	}
-	if !credential.accepts(header.Get("X-TC-Token"), now) {
-		return &APIError{"AuthFailure.TokenFailure", "Token verification failed, please check if your Token is correct."}
-	}
-	return nil
+	return credential.Account, a.service, refusal
 }
 
-func (c Credential) accepts(token string, now time.Time) bool {
-	expired := !c.TokenExpires.IsZero() && !now.Before(c.TokenExpires)
-	return subtle.ConstantTimeCompare([]byte(token), []byte(c.Token)) == 1 && !expired
-}
-
-func checkAction(header http.Header) *APIError {
-	if got := header.Get("X-TC-Version"); got != version {
-		return &APIError{"NoSuchVersion", fmt.Sprintf("The version `%s` of `%s` does not exist.", got, service)}
-	}
-	if got := header.Get("X-TC-Action"); got != action {
-		return &APIError{"InvalidAction", fmt.Sprintf("The request action=`%s` is invalid or not found in version `%s`.", got, version)}
-	}
-	return nil
-}
-
-func (s *Simulator) checkQuota(c *Call) *APIError {
-	key := bucketKey{account: c.Account, action: action}
-	if len(s.config.Hosts) > 0 {
-		key.gateway = c.Host
-	}
-	passes, inSecond := s.quota.arrive(key)
-	if passes {
-		return nil
-	}
-	c.Throttled = true
-	return &APIError{"RequestLimitExceeded", fmt.Sprintf(
-		"Your current request times equals to `%d` in a second, which exceeds the frequency limit `%d` for a second."+
-			" Please reduce the frequency of calls.", inSecond, s.config.RequestsPerSecond)}
-}
-
-// regionName is what names such as ap-guangzhou and ap-shanghai-fsi look like.
-var regionName = regexp.MustCompile(`^[a-z]+(-[a-z0-9]+)+$`)
-
-func (s *Simulator) checkRegion(c *Call) *APIError {
+// checkRegion refuses calls without a region. On the real host names it also
+// refuses finance regions, except on the host of that region, which in turn
+// serves no other.
+func checkRegion(c *Call) *APIError {
 	if c.Region == "" {
 		return missing("Region")
 	}
-	if !regionName.MatchString(c.Region) {
-		return &APIError{"InvalidParameterValue",
-			"A value specified in `X-TC-Region` is not valid, is unsupported, or cannot be used."}
-	}
-	known := len(s.config.Regions) == 0 || slices.Contains(s.config.Regions, c.Region)
-	if !known || !s.hostServes(c.Host, c.Region) {
-		return &APIError{"UnsupportedRegion", fmt.Sprintf("The request region `%s` is not supported.", c.Region)}
+	isFinance := func(region string) bool { return strings.HasSuffix(region, "-fsi") }
+	labels := strings.Split(c.Host, ".")
+	onRealHost := strings.HasSuffix(c.Host, ".tencentcloudapi.com")
+	if onRealHost && (isFinance(c.Region) || slices.ContainsFunc(labels, isFinance)) && !slices.Contains(labels, c.Region) {
+		return refuse("UnsupportedRegion", "The request region `%s` is not supported.", c.Region)
 	}
 	return nil
-}
-
-func (s *Simulator) hostServes(host, region string) bool {
-	if len(s.config.Hosts) == 0 {
-		return true
-	}
-	if regions := s.config.Hosts[host]; len(regions) > 0 {
-		return slices.Contains(regions, region)
-	}
-	return !strings.HasSuffix(region, "-fsi")
 }

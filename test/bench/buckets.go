@@ -2,13 +2,17 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -17,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
@@ -25,96 +30,89 @@ const (
 	// tasksEach tasks keep a bucket busy until they are 109 s old: each is due
 	// after an eleventh of its age.
 	tasksEach = 200
-	// simulatorMode makes this program the simulator of the measurement of many
-	// buckets, so that the time it takes is not counted as ours.
-	simulatorMode = "simulator"
 )
 
-// serveBuckets is the other process: an API for each bucket. It prints their
-// URLs, then for each line that it reads the calls so far, and those throttled.
-func serveBuckets() error {
-	clouds := make([]*clbsim.Simulator, bucketCount)
-	for i := range clouds {
-		clouds[i] = clbsim.New(clbsim.Config{
-			Credentials:       []clbsim.Credential{{SecretID: account, SecretKey: account}},
-			RequestsPerSecond: quota, RoundTrip: roundTrip, LogLimit: 1,
-		})
-		for n := range tasksEach {
-			clouds[i].AddTask(clbsim.Task{ID: strconv.Itoa(n), Outcome: clbsim.Stuck})
-		}
-		server, err := clouds[i].Start("127.0.0.1:0")
-		if err != nil {
-			return err
-		}
-		fmt.Println(server.URL) // It is closed by the end of the process.
-	}
-	input := bufio.NewScanner(os.Stdin)
-	for input.Scan() {
-		calls, throttled := 0, 0
-		for _, cloud := range clouds {
-			stats := cloud.Stats()
-			calls += stats.Calls
-			throttled += stats.Accounts[account].Throttled
-		}
-		fmt.Println(calls, throttled)
-	}
-	return input.Err()
-}
-
-// clouds is the other process, seen from here.
+// clouds is a simulator in another process, so that the time it takes is not
+// counted as ours. Each of its addresses is a bucket.
 type clouds struct {
-	urls   []string
-	ask    io.WriteCloser
-	answer *bufio.Scanner
-	wait   func() error
+	urls []string
+	wait func() error
 }
 
-func startClouds(ctx context.Context) (*clouds, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return nil, err
-	}
-	other := exec.CommandContext(ctx, self, simulatorMode)
-	input, err := other.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
+// startClouds starts the program of the simulator. It ends with the context.
+func startClouds(ctx context.Context, program string) (*clouds, error) {
+	addresses := slices.Repeat([]string{"127.0.0.1:0"}, bucketCount)
+	other := exec.CommandContext(ctx, program, "-listen="+strings.Join(addresses, ","),
+		fmt.Sprintf("-requests-per-second=%d", quota), fmt.Sprintf("-round-trip=%v", roundTrip))
+	other.Env = append(os.Environ(), clb.EnvSecretID+"="+account, clb.EnvSecretKey+"="+account)
+	other.Stderr = os.Stderr
 	output, err := other.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	c := &clouds{ask: input, answer: bufio.NewScanner(output), wait: other.Wait}
 	if err := other.Start(); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("start the simulator, which -simulator must name: %w", err)
 	}
-	for len(c.urls) < bucketCount && c.answer.Scan() {
-		c.urls = append(c.urls, c.answer.Text())
+	c := &clouds{wait: other.Wait}
+	lines := bufio.NewScanner(output)
+	for len(c.urls) < bucketCount && lines.Scan() {
+		c.urls = append(c.urls, strings.TrimPrefix(lines.Text(), "listening on "))
 	}
-	return c, c.answer.Err()
+	if len(c.urls) < bucketCount {
+		return nil, errors.Join(errors.New("the simulator has ended"), lines.Err(), c.wait())
+	}
+	for n := range tasksEach {
+		if err := c.call(ctx, http.MethodPost, "tasks", clbsim.Task{ID: strconv.Itoa(n), Result: clbsim.Stuck}, nil); err != nil {
+			return nil, err
+		}
+	}
+	return c, nil
+}
+
+// call sends a request to the simulator's JSON interface.
+func (c *clouds) call(ctx context.Context, method, path string, send, receive any) error {
+	body, err := json.Marshal(send)
+	if err != nil {
+		return err
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.urls[0]+"/simulator/"+path, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("the simulator replies with %s", response.Status)
+	}
+	if receive == nil {
+		return nil
+	}
+	return json.NewDecoder(response.Body).Decode(receive)
 }
 
 // count returns the calls so far, and how many of them were throttled.
-func (c *clouds) count() (calls, throttled int, err error) {
-	if _, err := fmt.Fprintln(c.ask); err != nil {
-		return 0, 0, err
-	}
-	c.answer.Scan()
-	_, err = fmt.Sscan(c.answer.Text(), &calls, &throttled)
-	return calls, throttled, err
+func (c *clouds) count(ctx context.Context) (calls, throttled int, err error) {
+	var stats clbsim.Stats
+	err = c.call(ctx, http.MethodGet, "stats", nil, &stats)
+	return stats.Calls, stats.Accounts[account].Throttled, err
 }
-
-func (c *clouds) close() error { return errors.Join(c.ask.Close(), c.wait()) }
 
 // manyBuckets measures what a call costs the operator when fifty hosts are called
 // at the limit of each: everything that its process does, with the API server and
 // the simulated clouds in others.
 func (c *cluster) manyBuckets(ctx context.Context, name string) ([]goal, error) {
 	const lasting = 20 * time.Second
-	clouds, err := startClouds(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	clouds, err := startClouds(ctx, c.simulator)
 	if err != nil {
+		cancel()
 		return nil, err
 	}
-	defer func() { _ = clouds.close() }()
+	defer func() { _ = clouds.wait() }() // It is killed.
+	defer cancel()
 	overrides := make([]string, bucketCount)
 	for i, url := range clouds.urls {
 		overrides[i] = bucketRegion(i) + "=" + url
@@ -123,8 +121,6 @@ func (c *cluster) manyBuckets(ctx context.Context, name string) ([]goal, error) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
 	namespace, err := c.namespace(ctx)
 	if err != nil {
 		return nil, err
@@ -137,12 +133,12 @@ func (c *cluster) manyBuckets(ctx context.Context, name string) ([]goal, error) 
 		return nil, err
 	}
 	begun, used := time.Now(), cpuSeconds()
-	before, _, err := clouds.count()
+	before, _, err := clouds.count(ctx)
 	if err != nil {
 		return nil, err
 	}
 	pause(ctx, lasting)
-	after, throttled, err := clouds.count()
+	after, throttled, err := clouds.count(ctx)
 	calls, cpu, lasted := float64(after-before), cpuSeconds()-used, time.Since(begun)
 	if err != nil {
 		return nil, err

@@ -45,21 +45,27 @@ func (f failures) columns() []string {
 	}
 }
 
-// arm lets calls fail from now on. The shares are those of the calls that the
-// faults before left over.
+// arm lets calls fail, at the times that failures have from now on. The shares are
+// those of the calls that the faults before left over.
 func (f failures) arm(sim *clbsim.Simulator) {
 	if f == (failures{}) {
 		return
 	}
 	third := cmp.Or(f.share, 1) / 3
-	for _, fault := range []clbsim.Fault{
-		{Kind: clbsim.HTTPStatus, StatusCode: http.StatusInternalServerError, Share: third},
+	faults := []clbsim.Fault{
+		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusInternalServerError, Share: third},
 		{Kind: clbsim.Reset, Share: third / (1 - third)},
 		{Kind: clbsim.ErrorCode, Code: "InternalError", Message: "An internal error occurred.", Share: min(third/(1-2*third), 1)},
-	} {
-		fault.Region, fault.After, fault.For = f.region, f.from, f.lasting
-		sim.AddFault(fault)
 	}
+	time.AfterFunc(f.from, func() {
+		for _, fault := range faults {
+			fault.Region = f.region
+			sim.AddFault(fault)
+		}
+		if f.total() {
+			time.AfterFunc(f.lasting, sim.ClearFaults)
+		}
+	})
 }
 
 // knowable returns when it can be known that a task has ended: not before the end

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
@@ -177,7 +178,6 @@ func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal,
 		return nil, err
 	}
 	defer r.server.Close()
-	r.sim.SetBackground(account, others)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	namespace, err := c.namespace(ctx)
@@ -193,6 +193,7 @@ func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal,
 		return nil, err
 	}
 	r.begin(failures{})
+	go r.pollBeside(ctx, others)
 	busy := load{tasks: 300, rate: 300 / (settling + lasting).Seconds(), stuck: 100}
 	if err := c.submitAll(ctx, r, o, namespace, busy.arrivals(seed, 0)); err != nil {
 		return nil, err
@@ -201,6 +202,9 @@ func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal,
 	pause(ctx, time.Until(end))
 	var calls, throttled, allThrottled float64
 	for _, call := range r.sim.Calls() {
+		if call.TaskID == besides {
+			continue
+		}
 		refused := 0.0
 		if call.Throttled {
 			refused = 1
@@ -220,4 +224,22 @@ func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal,
 		{load: name, what: "wrong verdicts", limit: 0, measured: float64(f.wrong)},
 		{load: name, what: "throttled in the first 10 s, calls", limit: quota, measured: allThrottled - throttled},
 	}, nil
+}
+
+// besides is the task that another program polls.
+const besides = "of-another-program"
+
+// pollBeside polls as another program does, with the same key and so many times
+// a second, until the context ends.
+func (r *run) pollBeside(ctx context.Context, perSecond int) {
+	ticker := time.NewTicker(time.Second / time.Duration(perSecond))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+			go func() { _, _ = r.api.DescribeTaskStatus(ctx, clb.TaskQuery{Region: region, TaskID: besides}) }()
+		}
+	}
 }

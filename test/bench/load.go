@@ -112,7 +112,7 @@ func (l load) arrivals(seed uint64, repetition int) []arrival {
 	var all []arrival
 	for i := range l.stuck {
 		id := "stuck-" + strconv.Itoa(i)
-		all = append(all, arrival{id: id, region: region, task: clbsim.Task{ID: id, Outcome: clbsim.Stuck}, aside: true})
+		all = append(all, arrival{id: id, region: region, task: clbsim.Task{ID: id, Result: clbsim.Stuck}, aside: true})
 	}
 	at := l.lead
 	for i := range l.tasks {
@@ -120,12 +120,12 @@ func (l load) arrivals(seed uint64, repetition int) []arrival {
 			at += time.Duration(rng.ExpFloat64() / l.rate * float64(time.Second))
 		}
 		lasts := time.Duration(medianSeconds * math.Exp(sigma*rng.NormFloat64()) * float64(time.Second))
-		outcome := clbsim.Succeeded
+		result := clbsim.Succeeded
 		if rng.Float64() < failedShare {
-			outcome = clbsim.Failed
+			result = clbsim.Failed
 		}
 		id := "task-" + strconv.Itoa(i)
-		a := arrival{id: id, at: at, region: region, task: clbsim.Task{ID: id, Duration: min(lasts, longestTask), Outcome: outcome}}
+		a := arrival{id: id, at: at, region: region, task: clbsim.Task{ID: id, Duration: min(lasts, longestTask), Result: result}}
 		if l.twoRegions && i%2 > 0 {
 			a.region, a.aside = secondRegion, true
 		}

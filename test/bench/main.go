@@ -21,6 +21,7 @@ import (
 // settings are what the flags say.
 type settings struct {
 	out, crds, more string
+	simulator       string
 	seed            uint64
 	short           bool
 	only            *regexp.Regexp
@@ -29,16 +30,11 @@ type settings struct {
 }
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == simulatorMode {
-		if err := serveBuckets(); err != nil {
-			fail(err)
-		}
-		return
-	}
 	var s settings
 	s.log = os.Stdout
 	flag.StringVar(&s.out, "out", "", "write the report and its plots to this `folder`")
 	flag.StringVar(&s.crds, "crds", "../../config/crd/bases", "the `folder` of the CRD")
+	flag.StringVar(&s.simulator, "simulator", "../../bin/clbsim", "the `program` of internal/clbsim/cmd/clbsim")
 	flag.StringVar(&s.more, "append", "", "append the text of this `file` to the report")
 	flag.Uint64Var(&s.seed, "seed", 1, "draw the tasks from this seed")
 	flag.BoolVar(&s.short, "short", false, "small loads only, to see that everything runs")
@@ -156,7 +152,7 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 
 // operate puts the loads on the whole operator, and what it alone is for.
 func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, error) {
-	c, err := startCluster(s.crds)
+	c, err := startCluster(s.crds, s.simulator)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -35,9 +35,11 @@ type cluster struct {
 	scheme *runtime.Scheme
 	close  func()
 	spaces atomic.Int64
+	// simulator is the program of the simulator.
+	simulator string
 }
 
-func startCluster(crds string) (*cluster, error) {
+func startCluster(crds, simulator string) (*cluster, error) {
 	log.SetLogger(logr.Discard())
 	scheme := runtime.NewScheme()
 	if err := clientgoscheme.AddToScheme(scheme); err != nil {
@@ -57,7 +59,7 @@ func startCluster(crds string) (*cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{config: cfg, client: users, scheme: scheme, close: func() { _ = environment.Stop() }}, nil
+	return &cluster{config: cfg, client: users, scheme: scheme, simulator: simulator, close: func() { _ = environment.Stop() }}, nil
 }
 
 // namespace makes a new one.

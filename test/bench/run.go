@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/http/httptest"
 	"sync"
 	"time"
 
@@ -43,14 +44,14 @@ func (j *job) settle(state clb.State, at time.Time) {
 	defer j.mu.Unlock()
 	if j.decided.IsZero() {
 		j.decided = at
-		j.wrong = at.Before(j.end) || (state == clb.Succeeded) != (j.task.Outcome == clbsim.Succeeded)
+		j.wrong = at.Before(j.end) || (state == clb.Failed) != (j.task.Result == clbsim.Failed)
 	}
 }
 
 // run is one strategy under one load, with a simulated API of its own.
 type run struct {
 	sim     *clbsim.Simulator
-	server  *clbsim.Server
+	server  *httptest.Server
 	api     *clb.API
 	begun   time.Time      // When the first task may arrive.
 	arrived time.Time      // When the last one has.
@@ -68,10 +69,7 @@ func newRun(seed uint64) (*run, error) {
 		RoundTrip:         roundTrip,
 		Seed:              seed,
 	})
-	server, err := sim.Start("127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
+	server := httptest.NewServer(sim)
 	api, err := newAPI(server.URL)
 	if err != nil {
 		return nil, err
@@ -171,7 +169,6 @@ func (r *run) arrive(ctx context.Context, all []arrival, begin func(*job)) {
 	for _, a := range all {
 		pause(ctx, time.Until(r.begun.Add(a.at)))
 		j := &job{arrival: a, born: time.Now()}
-		a.task.Created = j.born
 		j.end = r.failures.knowable(r.sim.AddTask(a.task).End(), r.begun)
 		r.jobs = append(r.jobs, j)
 		if !a.aside {

@@ -45,7 +45,7 @@ var _ = Describe("The guide for plain CI", func() {
 	})
 
 	It("ends with 0 and the load balancer when the request has succeeded", func(ctx SpecContext) {
-		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstAsk: true, Duration: 2 * time.Second, LoadBalancerIDs: []string{"lb-9xk2m4ub"}})
+		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: 2 * time.Second, LoadBalancerIDs: []string{"lb-9xk2m4ub"}})
 		code, out, complaint := w.createLB(ctx, "60")
 		Expect(code).To(BeZero(), complaint)
 		Expect(out).To(HaveSuffix("created\nlb-9xk2m4ub\n"))
@@ -53,7 +53,7 @@ var _ = Describe("The guide for plain CI", func() {
 	})
 
 	It("ends with 1 and the cloud's reason when it has failed", func(ctx SpecContext) {
-		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Failed, Message: "The quota of load balancers is used up.", FromFirstAsk: true, Duration: time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, Result: clbsim.Failed, Message: "The quota of load balancers is used up.", FromFirstPoll: true, Duration: time.Second})
 		code, _, complaint := w.createLB(ctx, "60")
 		Expect(code).To(Equal(1))
 		Expect(complaint).To(ContainSubstring("The quota of load balancers is used up"))
@@ -67,7 +67,7 @@ var _ = Describe("The guide for plain CI", func() {
 	})
 
 	It("ends with an error when the time is over", func(ctx SpecContext) {
-		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Stuck})
+		w.sim.AddTask(clbsim.Task{ID: requestID, Result: clbsim.Stuck})
 		code, _, complaint := w.createLB(ctx, "2")
 		Expect(code).NotTo(BeZero())
 		Expect(complaint).To(ContainSubstring("timed out"))

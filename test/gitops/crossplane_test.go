@@ -114,7 +114,7 @@ var _ = Describe("The guide for Crossplane", func() {
 
 	It("makes an object that the provider may make, and that is ready when the request has succeeded", func(ctx SpecContext) {
 		w := newWorld(ctx, "crossplane-")
-		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstAsk: true, Duration: time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: time.Second})
 		w.run(pair{})
 		ensureNamespace(ctx, "crossplane-system")
 		strictly(ctx, w.namespace, guides+"/crossplane/rbac.yaml")

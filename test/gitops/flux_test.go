@@ -126,7 +126,7 @@ var _ = Describe("The guide for Flux", func() {
 
 	It("waits for the request, and goes on when it has succeeded", func(ctx SpecContext) {
 		w := newWorld(ctx, "flux-")
-		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstAsk: true, Duration: 2 * time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: 2 * time.Second})
 		w.run(pair{})
 		task := guideFlux(w.namespace)
 		manager, err := fluxManager(nil)
@@ -140,7 +140,7 @@ var _ = Describe("The guide for Flux", func() {
 
 	It("fails at once when the request has failed, with the object's name", func(ctx SpecContext) {
 		w := newWorld(ctx, "flux-")
-		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Failed, FromFirstAsk: true, Duration: time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, Result: clbsim.Failed, FromFirstPoll: true, Duration: time.Second})
 		w.run(pair{})
 		task := guideFlux(w.namespace)
 		manager, err := fluxManager(nil)

@@ -92,11 +92,11 @@ var _ = Describe("The guide for Helm 4", func() {
 	})
 
 	It("installs a release when its request has succeeded, and upgrades it to another request", func(ctx SpecContext) {
-		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstAsk: true, Duration: 2 * time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: 2 * time.Second})
 		Expect(w.install(ctx, "create-lb", time.Minute)).To(Succeed())
 		Expect(w.phases(ctx)).To(ConsistOf("Succeeded"))
 
-		w.sim.AddTask(clbsim.Task{ID: "next-request", FromFirstAsk: true, Duration: time.Second})
+		w.sim.AddTask(clbsim.Task{ID: "next-request", FromFirstPoll: true, Duration: time.Second})
 		upgrade := action.NewUpgrade(w.helm())
 		upgrade.Namespace, upgrade.Timeout, upgrade.WaitStrategy = w.namespace, time.Minute, kube.StatusWatcherStrategy
 		_, err := upgrade.RunWithContext(ctx, "create-lb", guideChart(), values("next-request"))
@@ -105,14 +105,14 @@ var _ = Describe("The guide for Helm 4", func() {
 	})
 
 	It("fails a release at once when its request has failed", func(ctx SpecContext) {
-		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Failed, FromFirstAsk: true, Duration: time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, Result: clbsim.Failed, FromFirstPoll: true, Duration: time.Second})
 		err := w.install(ctx, "create-lb", time.Minute)
 		Expect(helmReading(err)).To(Equal(fails))
 		Expect(w.phases(ctx)).To(ConsistOf("Failed"))
 	})
 
 	It("fails a release when its time is over", func(ctx SpecContext) {
-		w.sim.AddTask(clbsim.Task{ID: requestID, Outcome: clbsim.Stuck})
+		w.sim.AddTask(clbsim.Task{ID: requestID, Result: clbsim.Stuck})
 		Expect(helmReading(w.install(ctx, "create-lb", little))).To(Equal(waits))
 	})
 })

@@ -137,7 +137,7 @@ var _ = Describe("The guide for kapp", func() {
 
 	DescribeTable("ends as the request does", func(ctx SpecContext, cloud clbsim.Task, reading, message string) {
 		w := newWorld(ctx, "kapp-")
-		cloud.ID, cloud.FromFirstAsk, cloud.Duration = requestID, true, time.Second
+		cloud.ID, cloud.FromFirstPoll, cloud.Duration = requestID, true, time.Second
 		w.sim.AddTask(cloud)
 		w.run(pair{})
 		strictly(ctx, w.namespace, guides+"/kapp/clbtask.yaml")
@@ -153,6 +153,6 @@ var _ = Describe("The guide for kapp", func() {
 		}).WithContext(ctx).Should(Succeed())
 	},
 		Entry("with success", clbsim.Task{}, done, "The task succeeded"),
-		Entry("with failure, and the cloud's reason", clbsim.Task{Outcome: clbsim.Failed, Message: "no such VPC"}, fails, "no such VPC"),
+		Entry("with failure, and the cloud's reason", clbsim.Task{Result: clbsim.Failed, Message: "no such VPC"}, fails, "no such VPC"),
 	)
 })

@@ -35,7 +35,7 @@ type state struct {
 
 const runningRow = "Running Ready=False/InProgress Succeeded=Unknown/InProgress Running=True/InProgress Reconciling=True/InProgress"
 
-func stuck() *clbsim.Task { return &clbsim.Task{Outcome: clbsim.Stuck} }
+func stuck() *clbsim.Task { return &clbsim.Task{Result: clbsim.Stuck} }
 
 // states are in the order of the table's columns.
 var states = []*state{
@@ -54,7 +54,7 @@ var states = []*state{
 	},
 	{
 		name: "transient", class: open, cloud: stuck(), credentials: pair{},
-		trouble: &clbsim.Fault{Kind: clbsim.HTTPStatus, StatusCode: 502},
+		trouble: &clbsim.Fault{Kind: clbsim.HTTPResponse, StatusCode: 502},
 		row:     "Running Ready=False/APIUnreachable Succeeded=Unknown/APIUnreachable Running=True/InProgress Reconciling=True/APIUnreachable",
 	},
 	{
@@ -73,7 +73,7 @@ var states = []*state{
 	},
 	{
 		name: "failed", class: ended, credentials: pair{},
-		cloud: &clbsim.Task{Outcome: clbsim.Failed, Message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer."},
+		cloud: &clbsim.Task{Result: clbsim.Failed, Message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer."},
 		row:   "Failed Ready=False/TaskFailed Succeeded=False/TaskFailed Failed=True/TaskFailed Stalled=True/TaskFailed done",
 	},
 	{

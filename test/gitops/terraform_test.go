@@ -152,7 +152,7 @@ func value(attribute *hclsyntax.Attribute, given *hcl.EvalContext) cty.Value {
 var _ = Describe("The guide for Terraform", func() {
 	DescribeTable("makes an object that ends the run as the request ends", func(ctx SpecContext, cloud clbsim.Task, reading, message string) {
 		w := newWorld(ctx, "terraform-")
-		cloud.ID, cloud.FromFirstAsk, cloud.Duration = requestID, true, time.Second
+		cloud.ID, cloud.FromFirstPoll, cloud.Duration = requestID, true, time.Second
 		w.sim.AddTask(cloud)
 		w.run(pair{})
 		configuration := readTerraform()
@@ -170,7 +170,7 @@ var _ = Describe("The guide for Terraform", func() {
 		Expect(said.AsString()).To(ContainSubstring(message))
 	},
 		Entry("when the request succeeds", clbsim.Task{}, done, "The task succeeded"),
-		Entry("when it fails, with the cloud's reason", clbsim.Task{Outcome: clbsim.Failed, Message: "no such VPC"}, fails, "no such VPC"),
+		Entry("when it fails, with the cloud's reason", clbsim.Task{Result: clbsim.Failed, Message: "no such VPC"}, fails, "no such VPC"),
 	)
 })
 

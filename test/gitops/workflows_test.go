@@ -110,7 +110,7 @@ var _ = Describe("The guide for Argo Workflows", func() {
 
 	It("makes an object that succeeds by the workflow's own condition", func(ctx SpecContext) {
 		w := newWorld(ctx, "workflows-")
-		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstAsk: true, Duration: time.Second})
+		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: time.Second})
 		w.run(pair{})
 		template := guideTemplate()
 		Expect(template.Action).To(Equal("create"))

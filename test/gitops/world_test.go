@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http/httptest"
 	"strings"
 	"time"
 
@@ -52,8 +53,7 @@ func newWorld(ctx context.Context, namespace string) *world {
 	object := &corev1.Namespace{ObjectMeta: meta}
 	Expect(k8s.Create(ctx, object)).To(Succeed())
 	sim := clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{{SecretID: secretID, SecretKey: secretKey}}})
-	server, err := sim.Start("127.0.0.1:0")
-	Expect(err).NotTo(HaveOccurred())
+	server := httptest.NewServer(sim)
 	DeferCleanup(server.Close)
 	return &world{namespace: object.Name, sim: sim, url: server.URL}
 }

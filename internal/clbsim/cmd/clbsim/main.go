@@ -1,27 +1,13 @@
-// Program clbsim serves a simulated CLB API, for demonstrations and for tests
-// from outside Go.
+// Program clbsim serves a simulated CLB API, and on the same addresses the JSON
+// interface of [clbsim.Simulator.Control], which adds tasks and faults.
 //
-// It accepts one credential, from the environment: TENCENTCLOUD_SECRET_ID,
-// TENCENTCLOUD_SECRET_KEY and, for a temporary one, TENCENTCLOUD_TOKEN. The
-// first line it prints says where it listens. With --admin-listen it serves
-// JSON over HTTP as well:
-//
-//	POST   /tasks        one task or a list: {"id": "t1", "duration": "4s", "outcome": "Failed"}
-//	GET    /tasks        all tasks
-//	DELETE /tasks/{id}
-//	POST   /faults       {"kind": "HTTPStatus", "statusCode": 502, "count": 3}
-//	DELETE /faults       all of them
-//	POST   /background   {"perSecond": 10}
-//	GET    /calls        the call log; ?task=t1 for one task
-//	GET    /stats
-//
-// The fields are those of clbsim.Task and clbsim.Fault, durations written as
-// Go does. Exit codes: 0 after SIGTERM and SIGINT, 2 for wrong flags or
-// environment, 1 for all else.
+// It accepts one credential, from the environment: TENCENTCLOUD_SECRET_ID and
+// TENCENTCLOUD_SECRET_KEY. It prints a line "listening on <URL>" for each
+// address. Each is a host with a quota of its own.
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -31,100 +17,60 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
+// logLimit bounds the memory of a simulator that runs for long.
+const logLimit = 1000
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "clbsim:", err)
-	}
-	os.Exit(exitCode(err))
-}
-
-func exitCode(err error) int {
-	var usage usageError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &usage):
-		return 2
-	default:
-		return 1
+		os.Exit(1)
 	}
 }
 
-// run serves until ctx ends. Its error is a usageError when flags or
-// environment are wrong.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
-	o, err := parseOptions(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
-	if err != nil {
+// run serves until ctx ends.
+func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
+	config := clbsim.Config{LogLimit: logLimit}
+	flags := flag.NewFlagSet("clbsim", flag.ContinueOnError)
+	// Everyone who reaches an address controls the simulator.
+	addresses := flags.String("listen", "127.0.0.1:9443", "comma-separated `addresses`; port 0 is a free one")
+	flags.IntVar(&config.RequestsPerSecond, "requests-per-second", 20, "`quota` of an account")
+	flags.DurationVar(&config.RoundTrip, "round-trip", 0, "simulated `time` on the network, there and back")
+	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	sim := clbsim.New(o.config)
-	if o.tasksFile != "" {
-		if err := loadTasks(sim, o.tasksFile); err != nil {
+	// Not flags, since every user of the machine sees those.
+	credential := clbsim.Credential{SecretID: os.Getenv("TENCENTCLOUD_SECRET_ID"), SecretKey: os.Getenv("TENCENTCLOUD_SECRET_KEY")}
+	if credential.SecretID == "" || credential.SecretKey == "" {
+		return errors.New("TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY must be set in the environment")
+	}
+	config.Credentials = []clbsim.Credential{credential}
+
+	sim := clbsim.New(config)
+	mux := http.NewServeMux()
+	mux.Handle("/", sim)
+	mux.Handle("/simulator/", sim.Control())
+	server := &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	defer func() { err = cmp.Or(err, server.Close()) }()
+	for address := range strings.SplitSeq(*addresses, ",") {
+		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+		if err != nil {
+			return err
+		}
+		go func() { _ = server.Serve(listener) }() // It ends with Close.
+		if _, err := fmt.Fprintf(stdout, "listening on http://%s\n", listener.Addr()); err != nil {
 			return err
 		}
 	}
-	server, err := start(sim, o)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, server.Close()) }()
-
-	admin := ""
-	if o.adminListen != "" {
-		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", o.adminListen)
-		if err != nil {
-			return fmt.Errorf("--admin-listen: %w", err)
-		}
-		adminServer := &http.Server{
-			Handler:           adminHandler(sim, o.account()),
-			ReadHeaderTimeout: 10 * time.Second,
-		}
-		go func() { _ = adminServer.Serve(listener) }()
-		defer func() { err = errors.Join(err, adminServer.Close()) }()
-		admin = fmt.Sprintf("admin on http://%s\n", listener.Addr())
-	}
-	if _, err := fmt.Fprintf(stdout, "listening on %s\n%s", server.URL, admin); err != nil {
-		return err
-	}
 	<-ctx.Done()
-	return nil
-}
-
-func start(sim *clbsim.Simulator, o options) (*clbsim.Server, error) {
-	if !o.tls {
-		return sim.Start(o.listen)
-	}
-	server, err := sim.StartTLS(o.listen, o.tlsNames...)
-	if err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(o.caFile, server.CertificatePEM, 0o644); err != nil {
-		return nil, errors.Join(fmt.Errorf("--ca-file: %w", err), server.Close())
-	}
-	return server, nil
-}
-
-func loadTasks(sim *clbsim.Simulator, file string) error {
-	content, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("--tasks: %w", err)
-	}
-	tasks, err := readTasks(bytes.NewReader(content))
-	if err != nil {
-		return fmt.Errorf("--tasks: %s: %w", file, err)
-	}
-	sim.AddTasks(tasks)
 	return nil
 }
