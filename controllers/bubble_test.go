@@ -14,6 +14,7 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/testenv"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // bubble is the whole operator in virtual time: the real manager, cache, client and
@@ -129,7 +130,7 @@ func (b *bubble) wait(d time.Duration) {
 // reads checks the row of the state matrix that an object shows.
 func (b *bubble) reads(name, want string) {
 	b.Helper()
-	if got := row(b.get(name).Status); got != want {
+	if got := matrix.Row(b.get(name).Status); got != want {
 		b.Errorf("%s reads\n%s\nwant\n%s", name, got, want)
 	}
 }

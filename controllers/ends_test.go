@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // No task ends wrongly.
@@ -27,9 +28,9 @@ func TestOneRefusalEndsNothing(t *testing.T) {
 					return problem(p)
 				})
 				b.wait(time.Minute)
-				b.reads("task", rowRunning)
+				b.reads("task", matrix.Running)
 				b.wait(5 * time.Minute)
-				b.reads("task", rowSucceeded)
+				b.reads("task", matrix.Succeeded)
 			})
 		})
 	}
@@ -49,8 +50,8 @@ func TestAnAPIThatFailsEndsNothing(t *testing.T) {
 				b.cloud.setFault(always(p))
 				b.wait(2 * time.Hour)
 				for _, task := range b.all() {
-					if row(task.Status) != rowTroubleRunning(string(p)) {
-						b.Errorf("%s reads %s", task.Name, row(task.Status))
+					if matrix.Row(task.Status) != matrix.RunningWith(p) {
+						b.Errorf("%s reads %s", task.Name, matrix.Row(task.Status))
 					}
 					if writes := b.cluster.StatusWrites(task.UID); writes > 3 {
 						b.Errorf("%s: %d status writes", task.Name, writes)
@@ -59,8 +60,8 @@ func TestAnAPIThatFailsEndsNothing(t *testing.T) {
 				b.cloud.setFault(nil)
 				b.wait(time.Minute)
 				for _, task := range b.all() {
-					if row(task.Status) != rowSucceeded {
-						b.Errorf("%s reads %s", task.Name, row(task.Status))
+					if matrix.Row(task.Status) != matrix.Succeeded {
+						b.Errorf("%s reads %s", task.Name, matrix.Row(task.Status))
 					}
 				}
 			})
@@ -94,7 +95,7 @@ func TestDeadlineWhileAway(t *testing.T) {
 					b.wait(10*time.Minute + 40*time.Second)
 					back()
 					b.wait(35 * time.Second)
-					b.reads("task", rowSucceeded)
+					b.reads("task", matrix.Succeeded)
 				})
 			})
 		}
@@ -133,7 +134,7 @@ func TestDeadline(t *testing.T) {
 					b.Fatalf("it is %s already", phase)
 				}
 				b.wait(15 * time.Second)
-				b.reads("task", rowExpired)
+				b.reads("task", matrix.Expired)
 				b.says("task", test.want)
 				if late := b.get("task").Status.CompletionTime.Sub(b.get("task").CreationTimestamp.Time) - test.wantEnd; late > 12*time.Second {
 					b.Errorf("%v after the deadline", late)
@@ -150,7 +151,7 @@ func TestLastPoll(t *testing.T) {
 		b.apply("task", withDeadline(600))
 		b.wait(599 * time.Second) // The next poll by age is some time away.
 		b.wait(3 * time.Second)
-		b.reads("task", rowSucceeded)
+		b.reads("task", matrix.Succeeded)
 	})
 }
 
@@ -172,7 +173,7 @@ func TestClocksApart(t *testing.T) {
 				})
 				b.apply("unanswered", withDeadline(180))
 				b.wait(115 * time.Second)
-				if row := row(b.get("unknown").Status); row != rowTrouble("TaskNotFound") {
+				if row := matrix.Row(b.get("unknown").Status); row != matrix.PendingWith("TaskNotFound") {
 					b.Errorf("an unknown request reads %s within the grace", row)
 				}
 				b.wait(60 * time.Second)
@@ -180,10 +181,10 @@ func TestClocksApart(t *testing.T) {
 					b.Errorf("a task that was never answered is %s before its deadline", phase)
 				}
 				b.wait(30 * time.Second)
-				b.reads("quick", rowSucceeded)
+				b.reads("quick", matrix.Succeeded)
 				b.wait(15 * time.Minute)
-				b.reads("unanswered", rowExpired)
-				b.reads("unknown", rowUnknown("TaskNotFound"))
+				b.reads("unanswered", matrix.Expired)
+				b.reads("unknown", matrix.UnknownWith("TaskNotFound"))
 			})
 		})
 	}

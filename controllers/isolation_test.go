@@ -2,7 +2,6 @@ package controllers_test
 
 import (
 	"fmt"
-	"net/http/httptest"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 var _ = Describe("Fifty buckets in trouble", func() {
@@ -25,14 +25,13 @@ var _ = Describe("Fifty buckets in trouble", func() {
 			{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "too fast"},
 		}
 		endpoints := []string{home.url}
-		clouds, regions := make([]*clbsim.Simulator, 50), make([]string, 50)
+		clouds, regions := make([]realenv.Cloud, 50), make([]string, 50)
 		for i := range clouds {
-			clouds[i] = clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{{SecretID: secretID, SecretKey: secretKey}}})
+			clouds[i] = realenv.StartCloud(clbsim.Config{})
+			DeferCleanup(clouds[i].Close)
 			clouds[i].AddFault(troubles[i%len(troubles)])
-			server := httptest.NewServer(clouds[i])
-			DeferCleanup(server.Close)
 			regions[i] = fmt.Sprintf("xx-trouble%d", i)
-			endpoints = append(endpoints, regions[i]+"="+server.URL)
+			endpoints = append(endpoints, regions[i]+"="+clouds[i].URL)
 		}
 		home.run(func(s *setup) { s.slots, s.endpoints, s.timeout = slots, endpoints, 10*time.Minute })
 		for i, region := range regions {
@@ -53,6 +52,6 @@ var _ = Describe("Fifty buckets in trouble", func() {
 				Expect(cloud.CountCalls()).To(Equal(slots), "%s hangs on every slot of its bucket", regions[i])
 			}
 		}
-		Expect(home.sim.Stats().Accounts[secretID].Throttled).To(BeZero())
+		Expect(home.sim.Stats().Accounts[realenv.Simulated.ID].Throttled).To(BeZero())
 	})
 })

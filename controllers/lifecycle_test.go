@@ -13,6 +13,8 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // What only a real API server and the real SDK can show. The rest is tested in
@@ -25,16 +27,16 @@ var _ = Describe("The life of a task", func() {
 	It("reads as pending, by an old generation, before any controller has seen it", func() {
 		fresh, err := w.get(w.apply("fresh", "r-1"))
 		Expect(err).NotTo(HaveOccurred())
-		Expect(row(fresh.Status)).To(Equal(rowFresh))
+		Expect(matrix.Row(fresh.Status)).To(Equal(matrix.Pending))
 		Expect(fresh.Status.ObservedGeneration).To(BeEquivalentTo(-1))
 	})
 
 	It("shows a task in progress, and then its success with its load balancers", func() {
 		w.run()
 		task := w.follow("create-lb", clbsim.Task{FromFirstPoll: true, Duration: 1500 * time.Millisecond, LoadBalancerIDs: []string{"lb-1", "lb-2"}})
-		running := w.reach(task, rowRunning)
+		running := w.reach(task, matrix.Running)
 		Expect(running.Status.StartTime).NotTo(BeNil())
-		done := w.reach(task, rowSucceeded)
+		done := w.reach(task, matrix.Succeeded)
 		Expect(done.Status.LoadBalancerIDs).To(Equal([]string{"lb-1", "lb-2"}))
 		Expect(done.Status.StartTime).To(Equal(running.Status.StartTime))
 		calls := w.sim.CallsFor(task.Spec.RequestID)
@@ -46,7 +48,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("shows a failure with the cloud's own reason", func() {
 		w.run()
-		done := w.reach(w.follow("bind", clbsim.Task{Result: clbsim.Failed, Message: "Backend ins-1 is not in the VPC."}), rowFailed)
+		done := w.reach(w.follow("bind", clbsim.Task{Result: clbsim.Failed, Message: "Backend ins-1 is not in the VPC."}), matrix.Failed)
 		Expect(done.Status.Message).To(Equal("Backend ins-1 is not in the VPC."))
 		Expect(done.Status.Conditions[0].Message).To(HavePrefix("The task failed: Backend ins-1 is not in the VPC (API request ID "))
 	})
@@ -58,22 +60,22 @@ var _ = Describe("The life of a task", func() {
 			ids[i] = fmt.Sprint("lb-", i)
 		}
 		many := w.follow("many", clbsim.Task{LoadBalancerIDs: append([]string{strings.Repeat("x", 200)}, ids...)})
-		Expect(w.reach(many, rowSucceeded).Status.LoadBalancerIDs).To(HaveLen(v1alpha1.MaxLoadBalancerIDs))
+		Expect(w.reach(many, matrix.Succeeded).Status.LoadBalancerIDs).To(HaveLen(v1alpha1.MaxLoadBalancerIDs))
 		for name, message := range map[string]string{
 			"long": strings.Repeat("x", 1025), "chinese": strings.Repeat("原因", 200), "both": strings.Repeat("原因", v1alpha1.MaxMessageLength/2),
 			"longer": strings.Repeat("原因", v1alpha1.MaxMessageLength), "mixed": strings.Repeat("xx原", 400),
 		} {
 			task := w.follow(name, clbsim.Task{Result: clbsim.Failed, Message: message})
-			done := w.reach(task, rowFailed)
+			done := w.reach(task, matrix.Failed)
 			Expect(done.Status.Message).To(HavePrefix(message[:300]))
 			Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Warning TaskFailed"), name)
 		}
 	})
 
 	It("shows rejected credentials as a problem, with a warning, and never as an end", func() {
-		w.run(func(s *setup) { s.credentials = pair{"nobody", "nothing"} })
+		w.run(func(s *setup) { s.credentials = realenv.KeyPair{ID: "nobody", Key: "nothing"} })
 		task := w.follow("rejected", clbsim.Task{})
-		shown := w.reach(task, rowTrouble(v1alpha1.ReasonCredentialsRejected))
+		shown := w.reach(task, matrix.PendingWith(v1alpha1.ReasonCredentialsRejected))
 		Expect(shown.Status.Conditions[0].Message).To(ContainSubstring("AuthFailure.SecretIdNotFound"))
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Warning CredentialsRejected"))
 	})
@@ -81,7 +83,7 @@ var _ = Describe("The life of a task", func() {
 	It("ends at its deadline, and stays so", func() {
 		w.run()
 		task := w.follow("slow", clbsim.Task{Result: clbsim.Stuck}, limit(2))
-		done := w.reach(task, rowExpired)
+		done := w.reach(task, matrix.Expired)
 		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(BeNumerically("~", 2*time.Second, 1500*time.Millisecond))
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Warning DeadlineExceeded"))
 	})
@@ -89,12 +91,12 @@ var _ = Describe("The life of a task", func() {
 	It("is suspended and resumed", func() {
 		w.run()
 		task := w.follow("paused", clbsim.Task{Result: clbsim.Stuck})
-		w.reach(task, rowRunning)
+		w.reach(task, matrix.Running)
 		w.edit(task, `{"suspend":true}`)
-		w.reach(task, rowSuspended)
+		w.reach(task, matrix.Suspended)
 		w.sim.AddTask(clbsim.Task{ID: task.Spec.RequestID})
 		w.edit(task, `{"suspend":false}`)
-		w.reach(task, rowSucceeded)
+		w.reach(task, matrix.Succeeded)
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf(
 			"Normal InProgress", "Normal Suspended", "Normal Pending", "Normal TaskSucceeded"))
 	})
@@ -111,13 +113,13 @@ var _ = Describe("The life of a task", func() {
 			patch := client.RawPatch("application/merge-patch+json", fmt.Appendf(nil, `{"metadata":{"annotations":{"example.com/n":"%d"}}}`, i))
 			Expect(k8s.Patch(w.ctx, fresh, patch)).To(Succeed())
 		}
-		w.reach(task, rowSucceeded)
+		w.reach(task, matrix.Succeeded)
 	})
 
 	It("outlives a failing API server: the verdict is written without another poll", func() {
 		w.run(func(s *setup) { s.transport = refuseStatusWrites(5) })
 		task := w.follow("kept", clbsim.Task{Result: clbsim.Failed, Message: "no such listener"})
-		w.reach(task, rowFailed)
+		w.reach(task, matrix.Failed)
 		Expect(w.sim.CallsFor(task.Spec.RequestID)).To(HaveLen(1))
 	})
 })
@@ -133,12 +135,12 @@ var _ = Describe("A hundred tasks at the API's full quota", func() {
 			w.follow(fmt.Sprint("task-", i), clbsim.Task{Duration: time.Duration(i%40) * 100 * time.Millisecond})
 		}
 		Eventually(w.sim.CountCalls).WithTimeout(30 * time.Second).Should(BeNumerically(">", 30))
-		first.stop()
+		first()
 		second := w.run(full)
 		w.finished(tasks)
-		second.stop()
+		second()
 
-		stats := w.sim.Stats().Accounts[secretID]
+		stats := w.sim.Stats().Accounts[realenv.Simulated.ID]
 		Expect(stats.Throttled).To(BeZero())
 		Expect(stats.Peak).To(BeNumerically("<=", 20))
 		Expect(writes()).To(BeNumerically("<=", 2))
@@ -146,7 +148,7 @@ var _ = Describe("A hundred tasks at the API's full quota", func() {
 		calls := w.sim.CountCalls()
 		w.run(full)
 		// A task created now is polled after all that a restart may poll.
-		w.reach(w.follow("after", clbsim.Task{}), rowSucceeded)
+		w.reach(w.follow("after", clbsim.Task{}), matrix.Succeeded)
 		Expect(w.sim.CountCalls()).To(Equal(calls + 1))
 	})
 })

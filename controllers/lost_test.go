@@ -15,6 +15,7 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // No task is lost, even if the API server loses events or refuses writes.
@@ -49,7 +50,7 @@ func TestRecreated(t *testing.T) {
 					b.apply("new", named("task"))
 				})
 				b.wait(10 * time.Second)
-				b.reads("task", rowSucceeded)
+				b.reads("task", matrix.Succeeded)
 				old := len(b.cloud.polled("old"))
 				b.wait(time.Minute)
 				if again := len(b.cloud.polled("old")); again > old {
@@ -86,8 +87,8 @@ func TestEveryTaskIsDecided(t *testing.T) {
 				b.cluster.Expire(nil)
 				b.wait(2 * time.Minute)
 				for _, task := range b.all() {
-					if row(task.Status) != rowSucceeded {
-						b.Errorf("%s reads %s", task.Name, row(task.Status))
+					if matrix.Row(task.Status) != matrix.Succeeded {
+						b.Errorf("%s reads %s", task.Name, matrix.Row(task.Status))
 					}
 				}
 			})
@@ -100,14 +101,14 @@ func TestResync(t *testing.T) {
 		b.operate()
 		b.apply("task", func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
 		b.wait(time.Second)
-		b.reads("task", rowSuspended)
+		b.reads("task", matrix.Suspended)
 		// A foreign write of the status changes no generation, and nothing is polled.
 		patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"phase":"Running"}}`))
 		if err := b.client.Status().Patch(b.Context(), b.get("task"), patch); err != nil {
 			b.Fatal(err)
 		}
 		b.wait(10 * time.Minute)
-		b.reads("task", rowSuspended)
+		b.reads("task", matrix.Suspended)
 	})
 }
 
@@ -120,7 +121,7 @@ func TestAVerdictOutlivesAnAPIServerThatFails(t *testing.T) {
 		b.wait(time.Hour)
 		b.cluster.SetFault(nil)
 		b.wait(20 * time.Second)
-		b.reads("task", rowSucceeded)
+		b.reads("task", matrix.Succeeded)
 		if polls := len(b.cloud.polled("task")); polls != 1 {
 			b.Errorf("%d polls; the verdict was known after one", polls)
 		}
@@ -158,7 +159,7 @@ func TestConflicts(t *testing.T) {
 		}
 		b.cluster.SetFault(nil)
 		b.wait(20 * time.Second)
-		b.reads("task", rowSucceeded)
+		b.reads("task", matrix.Succeeded)
 	})
 }
 
@@ -170,12 +171,12 @@ func TestRestoredEtcd(t *testing.T) {
 		b.wait(5 * time.Second)
 		snapshot := b.cluster.Snapshot()
 		b.wait(2 * time.Minute)
-		b.reads("before", rowSucceeded)
+		b.reads("before", matrix.Succeeded)
 		b.cluster.Restore(snapshot)
-		b.reads("before", rowRunning)
+		b.reads("before", matrix.Running)
 		b.cluster.Expire(nil) // A restore moves the versions on, so that watchers list again.
 		b.wait(10 * time.Second)
-		b.reads("before", rowSucceeded)
+		b.reads("before", matrix.Succeeded)
 	})
 }
 
@@ -185,7 +186,7 @@ func TestAVerdictIsNotReplaced(t *testing.T) {
 		b.cloud.add("task", 10*time.Second)
 		b.apply("task")
 		b.wait(5 * time.Second)
-		b.reads("task", rowRunning)
+		b.reads("task", matrix.Running)
 		b.cluster.SetFault(refuse(errors.New("the API server is away")))
 		b.wait(time.Minute)
 		// The cloud forgets the request before the verdict could be written.
@@ -194,7 +195,7 @@ func TestAVerdictIsNotReplaced(t *testing.T) {
 		b.wait(20 * time.Minute)
 		b.cluster.SetFault(nil)
 		b.wait(20 * time.Second)
-		b.reads("task", rowSucceeded)
+		b.reads("task", matrix.Succeeded)
 	})
 }
 
@@ -234,8 +235,8 @@ func TestFinishedTasks(t *testing.T) {
 				b.Errorf("%s was polled %d times", name, polls)
 			}
 		}
-		b.reads("good", rowSucceeded)
-		b.reads("bad", rowFailed)
+		b.reads("good", matrix.Succeeded)
+		b.reads("bad", matrix.Failed)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // A failure costs no more than it has to, and only those that it is about.
@@ -129,8 +130,8 @@ func TestRecovery(t *testing.T) {
 					if gap := polls[len(polls)-1].at.Sub(after[0].at); polls[len(polls)-1].at.Before(after[0].at) || gap > 2*time.Second {
 						b.Errorf("%s was polled %v after the first answer", task.Name, gap)
 					}
-					if row(task.Status) != rowSucceeded {
-						b.Errorf("%s reads %s", task.Name, row(task.Status))
+					if matrix.Row(task.Status) != matrix.Succeeded {
+						b.Errorf("%s reads %s", task.Name, matrix.Row(task.Status))
 					}
 				}
 			})
@@ -149,18 +150,18 @@ func TestProblemsAreShownAndEnd(t *testing.T) {
 		b.wait(time.Minute)
 		b.cloud.setFault(always(clb.ProblemAPIUnreachable))
 		b.wait(5 * time.Second)
-		b.reads("task-0", rowRunning)
+		b.reads("task-0", matrix.Running)
 		b.wait(15 * time.Second)
 		for _, task := range b.all() {
-			if row(task.Status) != rowTroubleRunning("APIUnreachable") {
-				b.Fatalf("%s reads %s, whether or not it was polled meanwhile", task.Name, row(task.Status))
+			if matrix.Row(task.Status) != matrix.RunningWith("APIUnreachable") {
+				b.Fatalf("%s reads %s, whether or not it was polled meanwhile", task.Name, matrix.Row(task.Status))
 			}
 		}
 		b.cloud.setFault(nil)
 		b.wait(30 * time.Second)
 		for _, task := range b.all() {
-			if row(task.Status) != rowRunning {
-				b.Fatalf("%s reads %s", task.Name, row(task.Status))
+			if matrix.Row(task.Status) != matrix.Running {
+				b.Fatalf("%s reads %s", task.Name, matrix.Row(task.Status))
 			}
 		}
 	})
@@ -187,12 +188,12 @@ func TestACrowdOfOddRequestsShowsNoProblemOnOthers(t *testing.T) {
 		for range 60 {
 			b.wait(10 * time.Second)
 			for i := range 3 {
-				b.reads(fmt.Sprint("task-", i), rowRunning)
+				b.reads(fmt.Sprint("task-", i), matrix.Running)
 			}
 		}
 		for _, task := range b.all() {
-			if strings.HasPrefix(task.Name, "odd-") && row(task.Status) != rowTrouble("APIUnavailable") {
-				b.Fatalf("%s reads %s", task.Name, row(task.Status))
+			if strings.HasPrefix(task.Name, "odd-") && matrix.Row(task.Status) != matrix.PendingWith("APIUnavailable") {
+				b.Fatalf("%s reads %s", task.Name, matrix.Row(task.Status))
 			}
 		}
 	})

@@ -19,6 +19,7 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 var _ = Describe("The API server", func() {
@@ -90,7 +91,7 @@ var _ = Describe("The API server", func() {
 		Expect(k8s.Create(w.ctx, task)).To(Succeed())
 		fresh, err := w.get(task)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(row(fresh.Status)).To(Equal(rowFresh))
+		Expect(matrix.Row(fresh.Status)).To(Equal(matrix.Pending))
 	})
 
 	DescribeTable("never lets a verdict be changed", func(result clbsim.Result, deadline int64, reached string, phase v1alpha1.Phase) {
@@ -107,14 +108,14 @@ var _ = Describe("The API server", func() {
 		removed := client.RawPatch("application/merge-patch+json", []byte(`{"status":null}`))
 		Expect(k8s.Status().Patch(w.ctx, task.DeepCopy(), removed)).To(MatchError(ContainSubstring("a verdict never changes")))
 	},
-		Entry("success", clbsim.Succeeded, int64(0), rowSucceeded, v1alpha1.PhaseSucceeded),
-		Entry("failure", clbsim.Failed, int64(0), rowFailed, v1alpha1.PhaseFailed),
-		Entry("deadline", clbsim.Stuck, int64(1), rowExpired, v1alpha1.PhaseFailed))
+		Entry("success", clbsim.Succeeded, int64(0), matrix.Succeeded, v1alpha1.PhaseSucceeded),
+		Entry("failure", clbsim.Failed, int64(0), matrix.Failed, v1alpha1.PhaseFailed),
+		Entry("deadline", clbsim.Stuck, int64(1), matrix.Expired, v1alpha1.PhaseFailed))
 
 	It("lets the cache select unfinished tasks: fresh ones are in it, and one that finishes is deleted from it", func() {
 		options := controllers.Options{Namespaces: []string{w.namespace}}.CacheOptions()
-		options.Scheme = k8sScheme
-		c, err := cache.New(cluster, options)
+		options.Scheme = cluster.Scheme
+		c, err := cache.New(cluster.Config, options)
 		Expect(err).NotTo(HaveOccurred())
 		informer, err := c.GetInformer(w.ctx, new(v1alpha1.CLBTask), cache.BlockUntilSynced(false))
 		Expect(err).NotTo(HaveOccurred())
@@ -135,7 +136,7 @@ var _ = Describe("The API server", func() {
 		before := w.follow("before", clbsim.Task{})
 		Eventually(seen).WithTimeout(10 * time.Second).Should(Receive(Equal("added before")))
 		w.run()
-		w.reach(before, rowSucceeded)
+		w.reach(before, matrix.Succeeded)
 		Eventually(seen).WithTimeout(10 * time.Second).Should(Receive(Equal("deleted before")))
 		w.apply("typo", "r-unknown")
 		Eventually(seen).WithTimeout(10 * time.Second).Should(Receive(Equal("added typo")))
@@ -143,7 +144,7 @@ var _ = Describe("The API server", func() {
 
 	It("selects tasks by region and by phase", func() {
 		w.run()
-		w.reach(w.follow("one", clbsim.Task{}), rowSucceeded)
+		w.reach(w.follow("one", clbsim.Task{}), matrix.Succeeded)
 		w.apply("two", "r-unknown")
 		list := new(v1alpha1.CLBTaskList)
 		Expect(k8s.List(w.ctx, list, client.InNamespace(w.namespace), client.MatchingFields{"status.phase": "Succeeded"})).To(Succeed())

@@ -7,6 +7,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // Several CLBTasks of one request share its history and its polls.
@@ -23,8 +24,8 @@ func TestShared(t *testing.T) {
 			}
 			b.wait(10 * time.Second)
 			for _, task := range b.all() {
-				if row(task.Status) != rowSucceeded {
-					b.Errorf("%s reads %s", task.Name, row(task.Status))
+				if matrix.Row(task.Status) != matrix.Succeeded {
+					b.Errorf("%s reads %s", task.Name, matrix.Row(task.Status))
 				}
 			}
 			if polls := len(b.cloud.polled("request")); polls > 20 {
@@ -55,7 +56,7 @@ func TestShared(t *testing.T) {
 			b.wait(5 * time.Second)
 			b.delete("first")
 			b.wait(time.Minute)
-			b.reads("second", rowSucceeded)
+			b.reads("second", matrix.Succeeded)
 		},
 		"one that joins while a poll is out gets its answer": func(b *bubble) {
 			b.cloud.latency = 2 * time.Second
@@ -65,8 +66,8 @@ func TestShared(t *testing.T) {
 			b.wait(2 * time.Second) // The poll has begun a second ago.
 			b.apply("second", ofRequest)
 			b.wait(2 * time.Second)
-			b.reads("first", rowSucceeded)
-			b.reads("second", rowSucceeded)
+			b.reads("first", matrix.Succeeded)
+			b.reads("second", matrix.Succeeded)
 			if polls := len(b.cloud.polled("request")); polls != 1 {
 				b.Errorf("%d polls", polls)
 			}
@@ -80,7 +81,7 @@ func TestShared(t *testing.T) {
 			b.delete("first")
 			b.apply("second", ofRequest)
 			b.wait(10 * time.Second)
-			b.reads("second", rowRunning)
+			b.reads("second", matrix.Running)
 		},
 		"a suspended one keeps no other from its polls": func(b *bubble) {
 			b.operate()
@@ -88,8 +89,8 @@ func TestShared(t *testing.T) {
 			b.apply("first", ofRequest)
 			b.apply("second", ofRequest, func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
 			b.wait(2 * time.Minute)
-			b.reads("first", rowSucceeded)
-			b.reads("second", rowSuspended)
+			b.reads("first", matrix.Succeeded)
+			b.reads("second", matrix.Suspended)
 		},
 		"one that is created after the verdict is polled again": func(b *bubble) {
 			b.operate()
@@ -98,7 +99,7 @@ func TestShared(t *testing.T) {
 			b.wait(5 * time.Second)
 			b.apply("second", ofRequest)
 			b.wait(5 * time.Second)
-			b.reads("second", rowSucceeded)
+			b.reads("second", matrix.Succeeded)
 			if polls := len(b.cloud.polled("request")); polls != 2 {
 				b.Errorf("%d polls; a request without tasks is forgotten", polls)
 			}
@@ -132,7 +133,7 @@ func TestSuspended(t *testing.T) {
 			b.wait(30 * time.Minute)
 			b.change("task", suspended(true))
 			b.wait(time.Second)
-			b.reads("task", rowSuspended)
+			b.reads("task", matrix.Suspended)
 			polls := len(b.cloud.polled("task"))
 			b.wait(time.Hour)
 			if more := len(b.cloud.polled("task")) - polls; more > 0 {
@@ -140,7 +141,7 @@ func TestSuspended(t *testing.T) {
 			}
 			b.change("task", suspended(false))
 			b.wait(time.Second)
-			b.reads("task", rowSucceeded)
+			b.reads("task", matrix.Succeeded)
 		},
 		"it reads as pending until it is answered": func(b *bubble) {
 			b.cloud.latency = 3 * time.Second
@@ -150,9 +151,9 @@ func TestSuspended(t *testing.T) {
 			b.wait(5 * time.Second)
 			b.change("task", suspended(false))
 			b.wait(time.Second)
-			b.reads("task", rowResumed)
+			b.reads("task", matrix.Pending)
 			b.wait(5 * time.Second)
-			b.reads("task", rowRunning)
+			b.reads("task", matrix.Running)
 		},
 		"it is not polled after a restart either": func(b *bubble) {
 			b.cloud.add("task", 0)
@@ -171,10 +172,10 @@ func TestSuspended(t *testing.T) {
 			b.cloud.add("task", time.Minute)
 			b.apply("task", suspended(true), withDeadline(60))
 			b.wait(time.Hour)
-			b.reads("task", rowSuspended)
+			b.reads("task", matrix.Suspended)
 			b.change("task", suspended(false))
 			b.wait(5 * time.Second)
-			b.reads("task", rowSucceeded)
+			b.reads("task", matrix.Succeeded)
 		},
 		"a poll that is out brings its verdict all the same": func(b *bubble) {
 			b.cloud.latency = 2 * time.Second
@@ -184,10 +185,10 @@ func TestSuspended(t *testing.T) {
 			b.wait(2 * time.Second)
 			b.change("task", suspended(true))
 			b.wait(5 * time.Second)
-			b.reads("task", rowSuspended)
+			b.reads("task", matrix.Suspended)
 			b.change("task", suspended(false))
 			b.wait(5 * time.Second)
-			b.reads("task", rowSucceeded)
+			b.reads("task", matrix.Succeeded)
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) { inBubble(t, test) })

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // TestProblemsOfTwoPlacesShareARate lets two regions fail at once, each of which has
@@ -43,7 +44,7 @@ func TestProblemsOfTwoPlacesShareARate(t *testing.T) {
 		if most > 120 || len(writes) < 2*each {
 			b.Errorf("%d writes, at most %d within a second", len(writes), most)
 		}
-		b.reads("ap-beijing-0", rowTroubleRunning("APIUnreachable"))
-		b.reads(fmt.Sprint("ap-guangzhou-", each-1), rowTroubleRunning("APIUnreachable"))
+		b.reads("ap-beijing-0", matrix.RunningWith("APIUnreachable"))
+		b.reads(fmt.Sprint("ap-guangzhou-", each-1), matrix.RunningWith("APIUnreachable"))
 	})
 }

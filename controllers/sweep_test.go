@@ -13,6 +13,7 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/testenv"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // In a sweep, the trouble of one object stops no other.
@@ -72,7 +73,7 @@ func TestARefusedNamespaceStopsNoSweep(t *testing.T) {
 		b.cloud.add("task", 0)
 		b.apply("task")
 		b.wait(time.Minute)
-		b.reads("task", rowSucceeded)
+		b.reads("task", matrix.Succeeded)
 		b.change("task", edit)
 		b.cluster.SetFault(func(r *http.Request) error {
 			if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/namespaces/closed/") && r.URL.Query().Get("watch") == "" {
@@ -95,7 +96,7 @@ func TestASweepListsOnce(t *testing.T) {
 		b.cloud.add("busy", -1)
 		b.apply("busy")
 		b.wait(4 * time.Minute)
-		b.reads("typo", rowUnknown("TaskNotFound"))
+		b.reads("typo", matrix.UnknownWith("TaskNotFound"))
 		writes := map[types.UID]int{}
 		for _, task := range b.all() {
 			writes[task.UID] = b.cluster.StatusWrites(task.UID)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // A verdict that could not be written yet outlives the suspension of its task.
@@ -64,7 +65,7 @@ func TestAVerdictOutlivesASuspension(t *testing.T) {
 			b.wait(time.Hour)
 			b.cluster.SetFault(nil)
 			b.wait(20 * time.Second)
-			b.reads("task", rowSucceeded)
+			b.reads("task", matrix.Succeeded)
 			once(b)
 		},
 		"while every write meets a conflict": func(b *bubble) {
@@ -73,7 +74,7 @@ func TestAVerdictOutlivesASuspension(t *testing.T) {
 			b.wait(time.Minute)
 			b.cluster.SetFault(nil)
 			b.wait(20 * time.Second)
-			b.reads("task", rowSucceeded)
+			b.reads("task", matrix.Succeeded)
 			once(b)
 		},
 		"that is taken back": func(b *bubble) {
@@ -86,7 +87,7 @@ func TestAVerdictOutlivesASuspension(t *testing.T) {
 			b.wait(time.Minute)
 			b.cluster.SetFault(nil)
 			b.wait(20 * time.Second)
-			b.reads("task", rowSucceeded)
+			b.reads("task", matrix.Succeeded)
 			once(b)
 		},
 		"for every task of the request, although one is written long before the other": func(b *bubble) {
@@ -101,10 +102,10 @@ func TestAVerdictOutlivesASuspension(t *testing.T) {
 				return nil
 			})
 			b.wait(time.Minute)
-			b.reads("first", rowSucceeded)
+			b.reads("first", matrix.Succeeded)
 			b.cluster.SetFault(nil)
 			b.wait(20 * time.Second)
-			b.reads("second", rowSucceeded)
+			b.reads("second", matrix.Succeeded)
 			once(b)
 		},
 		"but not the deletion of the task": func(b *bubble) {
@@ -132,8 +133,8 @@ func TestAVerdictOutlivesASuspension(t *testing.T) {
 			b.apply("first", ofRequest)
 			b.apply("second", ofRequest, suspend(true))
 			b.wait(time.Hour)
-			b.reads("first", rowSucceeded)
-			b.reads("second", rowSuspended)
+			b.reads("first", matrix.Succeeded)
+			b.reads("second", matrix.Suspended)
 			b.tracks(0)
 		},
 	} {

@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 const (
@@ -25,8 +26,8 @@ func limited() *life {
 
 func (l *life) expired(t *testing.T, text string) {
 	t.Helper()
-	if rowOf(l.task.Status) != rowExpired || l.text() != text {
-		t.Errorf("%v after creation it reads %s: %s", l.now.Sub(created), rowOf(l.task.Status), l.text())
+	if matrix.Row(l.task.Status) != matrix.Expired || l.text() != text {
+		t.Errorf("%v after creation it reads %s: %s", l.now.Sub(created), matrix.Row(l.task.Status), l.text())
 	}
 	if !l.task.Status.CompletionTime.Time.Equal(l.now) || l.task.Status.Message != "" || l.last.Poll {
 		t.Errorf("%+v", l.last)
@@ -38,9 +39,9 @@ func TestTheLastPollDecidesAtTheDeadline(t *testing.T) {
 		last Observation
 		want string
 	}{
-		"it succeeded meanwhile": {success, rowSucceeded},
-		"it failed meanwhile":    {failed, rowFailed},
-		"it is in progress":      {busy, rowExpired},
+		"it succeeded meanwhile": {success, matrix.Succeeded},
+		"it failed meanwhile":    {failed, matrix.Failed},
+		"it is in progress":      {busy, matrix.Expired},
 	} {
 		for after, delay := range map[string]time.Duration{"at the deadline": 0, "a minute after": time.Minute, "a day after": 24 * time.Hour} {
 			t.Run(sentence+", polled "+after, func(t *testing.T) {
@@ -50,7 +51,7 @@ func TestTheLastPollDecidesAtTheDeadline(t *testing.T) {
 				l.reconcile()
 				l.unfinished(t)
 				l.poll(test.last)
-				l.wrote(t, rowRunning, test.want)
+				l.wrote(t, matrix.Running, test.want)
 			})
 		}
 	}
@@ -160,7 +161,7 @@ func TestAFailureBeforeTheDeadlineIsNoLastPoll(t *testing.T) {
 				t.Error("the last poll is not expedited")
 			}
 			l.poll(success)
-			l.wrote(t, rowRunning, rowSucceeded)
+			l.wrote(t, matrix.Running, matrix.Succeeded)
 		})
 	}
 }
@@ -183,8 +184,8 @@ func TestFailuresFarApartAreNotTwoMinutesOfPolls(t *testing.T) {
 					l.reconcile()
 					l.unfinished(t)
 					l.poll(success)
-					if rowOf(l.task.Status) != rowSucceeded {
-						t.Errorf("it reads %s", rowOf(l.task.Status))
+					if matrix.Row(l.task.Status) != matrix.Succeeded {
+						t.Errorf("it reads %s", matrix.Row(l.task.Status))
 					}
 				})
 			}
@@ -254,8 +255,8 @@ func TestADeadlineStartsWhenBothClocksAgree(t *testing.T) {
 			l.unfinished(t)
 			l.wait(time.Second)
 			l.poll(unreachable)
-			if rowOf(l.task.Status) != rowExpired {
-				t.Errorf("%v after creation it reads %s", l.now.Sub(created), rowOf(l.task.Status))
+			if matrix.Row(l.task.Status) != matrix.Expired {
+				t.Errorf("%v after creation it reads %s", l.now.Sub(created), matrix.Row(l.task.Status))
 			}
 		})
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 func TestDecide(t *testing.T) {
@@ -22,17 +23,17 @@ func TestDecide(t *testing.T) {
 			func(l *life) { l.reconcile(); l.wait(time.Hour); l.reconcile() }, nil,
 		},
 		"a task in progress is written once, however often it is polled": {
-			func(l *life) { l.pollFor(time.Hour, time.Second, busy) }, []string{rowRunning},
+			func(l *life) { l.pollFor(time.Hour, time.Second, busy) }, []string{matrix.Running},
 		},
 		"a task that finished before its first poll costs one write": {
-			func(l *life) { l.poll(success); l.reconcile() }, []string{rowSucceeded},
+			func(l *life) { l.poll(success); l.reconcile() }, []string{matrix.Succeeded},
 		},
 		"a task in progress that then fails costs two writes": {
-			func(l *life) { l.poll(busy); l.wait(time.Second); l.poll(failed) }, []string{rowRunning, rowFailed},
+			func(l *life) { l.poll(busy); l.wait(time.Second); l.poll(failed) }, []string{matrix.Running, matrix.Failed},
 		},
 		"a verdict ends a problem at once": {
 			func(l *life) { l.poll(busy); l.pollFor(time.Minute, time.Second, denied); l.poll(success) },
-			[]string{rowRunning, rowRunningWith(clb.ProblemAccessDenied), rowSucceeded},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied), matrix.Succeeded},
 		},
 		"a problem of others of the account is shown although the request itself is not polled": {
 			func(l *life) {
@@ -42,7 +43,7 @@ func TestDecide(t *testing.T) {
 					l.around(denied)
 				}
 			},
-			[]string{rowRunning, rowRunningWith(clb.ProblemAccessDenied)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied)},
 		},
 		"a problem of others is over when others are answered": {
 			func(l *life) {
@@ -56,7 +57,7 @@ func TestDecide(t *testing.T) {
 					l.around(busy)
 				}
 			},
-			[]string{rowRunning, rowRunningWith(clb.ProblemAccessDenied), rowRunning},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied), matrix.Running},
 		},
 		"a refusal of another request says nothing of this one": {
 			func(l *life) {
@@ -66,14 +67,14 @@ func TestDecide(t *testing.T) {
 					l.around(notFound)
 				}
 			},
-			[]string{rowRunning},
+			[]string{matrix.Running},
 		},
 		"a problem that was shown is not called in progress before the first answer": {
-			func(l *life) { l.pollFor(time.Minute, time.Second, throttled) }, []string{rowPendingWith(clb.ProblemThrottled)},
+			func(l *life) { l.pollFor(time.Minute, time.Second, throttled) }, []string{matrix.PendingWith(clb.ProblemThrottled)},
 		},
 		"the first answer during a problem says that the task runs": {
 			func(l *life) { l.pollFor(time.Minute, time.Second, throttled); l.poll(busy) },
-			[]string{rowPendingWith(clb.ProblemThrottled), rowRunningWith(clb.ProblemThrottled)},
+			[]string{matrix.PendingWith(clb.ProblemThrottled), matrix.RunningWith(clb.ProblemThrottled)},
 		},
 		"what a former process wrote stands until this one knows better": {
 			func(l *life) {
@@ -84,15 +85,15 @@ func TestDecide(t *testing.T) {
 				l.wait(time.Second)
 				l.poll(unreachable)
 			},
-			[]string{rowRunning, rowRunningWith(clb.ProblemAccessDenied)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied)},
 		},
 		"after a restart a problem still shows that the task was in progress": {
 			func(l *life) { l.poll(busy); l.restart(); l.pollFor(time.Minute, time.Second, unreachable) },
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 		"after a restart the first answer ends the problem that a former process showed": {
 			func(l *life) { l.pollFor(time.Minute, time.Second, denied); l.restart(); l.poll(busy) },
-			[]string{rowPendingWith(clb.ProblemAccessDenied), rowRunning},
+			[]string{matrix.PendingWith(clb.ProblemAccessDenied), matrix.Running},
 		},
 		"a task in progress is written once, although each call has another ID": {
 			func(l *life) {
@@ -100,7 +101,7 @@ func TestDecide(t *testing.T) {
 					l.poll(Observation{Status: clb.TaskStatus{State: clb.InProgress, RequestID: fmt.Sprint("call-", i)}})
 				}
 			},
-			[]string{rowRunning},
+			[]string{matrix.Running},
 		},
 		"a verdict that could not be written yet is not replaced": {
 			func(l *life) {
@@ -112,10 +113,10 @@ func TestDecide(t *testing.T) {
 				}
 				l.reconcile()
 			},
-			[]string{rowRunning, rowSucceeded},
+			[]string{matrix.Running, matrix.Succeeded},
 		},
 		"a verdict is never replaced": {
-			func(l *life) { l.poll(success); l.poll(failed); l.pollFor(time.Hour, time.Minute, notFound) }, []string{rowSucceeded},
+			func(l *life) { l.poll(success); l.poll(failed); l.pollFor(time.Hour, time.Minute, notFound) }, []string{matrix.Succeeded},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 const grace = 2 * time.Minute
@@ -122,7 +122,7 @@ func (l *life) pollFor(total, gap time.Duration, o Observation) {
 func (l *life) rows() []string {
 	var rows []string
 	for _, status := range l.written {
-		rows = append(rows, rowOf(status))
+		rows = append(rows, matrix.Row(status))
 	}
 	return rows
 }
@@ -159,37 +159,3 @@ var (
 	notFound     = failure(clb.ProblemTaskNotFound)
 	noSuchRegion = failure(clb.ProblemInvalidRegion)
 )
-
-// rowOf returns the row of the state matrix that a status is.
-func rowOf(status v1alpha1.CLBTaskStatus) string {
-	cells := []string{string(status.Phase)}
-	for _, c := range status.Conditions {
-		cells = append(cells, fmt.Sprintf("%s=%s/%s", c.Type, c.Status, c.Reason))
-	}
-	if status.CompletionTime != nil {
-		cells = append(cells, "done")
-	}
-	return strings.Join(cells, " ")
-}
-
-// The rows of the state matrix.
-const (
-	rowResumed   = "Pending Ready=False/Pending Succeeded=Unknown/Pending" // As a fresh task reads, too.
-	rowRunning   = "Running Ready=False/InProgress Succeeded=Unknown/InProgress Running=True/InProgress Reconciling=True/InProgress"
-	rowSuspended = "Suspended Ready=False/Suspended Succeeded=Unknown/Suspended"
-	rowSucceeded = "Succeeded Ready=True/TaskSucceeded Succeeded=True/TaskSucceeded done"
-	rowFailed    = "Failed Ready=False/TaskFailed Succeeded=False/TaskFailed Failed=True/TaskFailed Stalled=True/TaskFailed done"
-	rowExpired   = "Failed Ready=False/DeadlineExceeded Succeeded=False/DeadlineExceeded Failed=True/DeadlineExceeded Stalled=True/DeadlineExceeded done"
-)
-
-func rowPendingWith(p clb.Problem) string {
-	return fmt.Sprintf("Pending Ready=False/%[1]s Succeeded=Unknown/%[1]s Reconciling=True/%[1]s", p)
-}
-
-func rowRunningWith(p clb.Problem) string {
-	return fmt.Sprintf("Running Ready=False/%[1]s Succeeded=Unknown/%[1]s Running=True/InProgress Reconciling=True/%[1]s", p)
-}
-
-func rowUnknownWith(p clb.Problem) string {
-	return fmt.Sprintf("Unknown Ready=False/%[1]s Succeeded=Unknown/%[1]s Stalled=True/%[1]s done", p)
-}

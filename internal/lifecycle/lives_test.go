@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 var update = flag.Bool("update", false, "write testdata/lives.json")
@@ -37,7 +38,7 @@ func moments(t *testing.T) []moment {
 			if !looked && w.class != open {
 				return // An end holds for every spec; kstatus waits for the generation.
 			}
-			kind := fmt.Sprint(rowOf(w.task.Status), w.class, looked, observed)
+			kind := fmt.Sprint(matrix.Row(w.task.Status), w.class, looked, observed)
 			if _, known := kinds[kind]; known {
 				return
 			}
@@ -76,10 +77,10 @@ func TestLives(t *testing.T) {
 		if err := runtime.DefaultUnstructuredConverter.FromUnstructured(m.Object, status); err != nil {
 			t.Fatal(err)
 		}
-		seen[rowOf(status.Status)] = true
+		seen[matrix.Row(status.Status)] = true
 	}
 	text = append(text, "\n]\n"...)
-	for row, possible := range matrix {
+	for row, possible := range rows {
 		if possible != seen[row] {
 			t.Errorf("of the matrix: %v, in the lives: %v: %s", possible, seen[row], row)
 		}

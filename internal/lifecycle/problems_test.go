@@ -10,6 +10,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 func isAboutRequest(p clb.Problem) bool { return slices.Contains(aboutRequest, p) }
@@ -67,10 +68,10 @@ func TestTheTextOfARepeatedProblemDoesNotChange(t *testing.T) {
 					l.wait(time.Second)
 					l.limit(time.Duration(i+1) * 24 * time.Hour)
 				}
-				want := []string{rowPendingWith(p)}
+				want := []string{matrix.PendingWith(p)}
 				switch {
 				case isAboutRequest(p) && sentence == "polled":
-					want = append(want, rowUnknownWith(p))
+					want = append(want, matrix.UnknownWith(p))
 				case isAboutRequest(p):
 					want = nil
 				}
@@ -152,7 +153,7 @@ func TestWhatTheCloudSaysFitsTheSchema(t *testing.T) {
 				l.pollFor(time.Minute, 15*time.Second, o)
 				status := l.task.Status
 				if !status.Phase.Final() {
-					t.Fatalf("it reads %s", rowOf(status))
+					t.Fatalf("it reads %s", matrix.Row(status))
 				}
 				for limit, texts := range map[int][]string{
 					v1alpha1.MaxMessageLength: {status.Message},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // The property: no matter what the API says, the user asks for and the clocks do, no waiter
@@ -107,7 +108,7 @@ func (w *witness) again(o *Observation, own bool) {
 	}
 	var texts []string
 	for _, status := range repeated.written {
-		texts = append(texts, rowOf(status)+": "+status.Conditions[0].Message)
+		texts = append(texts, matrix.Row(status)+": "+status.Conditions[0].Message)
 	}
 	most := 3
 	if repeated.task.Status.Phase.Final() {

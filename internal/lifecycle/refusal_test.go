@@ -8,6 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // aboutRequest are the problems that may end a task; no other does. This restates what
@@ -18,7 +19,7 @@ var aboutRequest = []clb.Problem{
 
 func (l *life) unknown(t *testing.T, want clb.Problem) {
 	t.Helper()
-	if got := rowOf(l.task.Status); got != rowUnknownWith(want) {
+	if got := matrix.Row(l.task.Status); got != matrix.UnknownWith(want) {
 		t.Errorf("%v after creation it reads %s", l.now.Sub(created), got)
 	}
 }
@@ -26,7 +27,7 @@ func (l *life) unknown(t *testing.T, want clb.Problem) {
 func (l *life) unfinished(t *testing.T) {
 	t.Helper()
 	if l.task.Status.Phase.Final() || !l.last.Poll {
-		t.Fatalf("%v after creation it reads %s", l.now.Sub(created), rowOf(l.task.Status))
+		t.Fatalf("%v after creation it reads %s", l.now.Sub(created), matrix.Row(l.task.Status))
 	}
 }
 
@@ -131,7 +132,7 @@ func TestWhatIsNotAboutTheRequestEndsNothing(t *testing.T) {
 					l.pollFor(12*time.Hour, 30*time.Second, failure(p))
 					l.unfinished(t)
 					l.poll(success)
-					if got := rowOf(l.task.Status); got != rowSucceeded {
+					if got := matrix.Row(l.task.Status); got != matrix.Succeeded {
 						t.Errorf("it reads %s", got)
 					}
 				}
@@ -181,7 +182,7 @@ func TestAnUnknownRequestMayAppearWithinTheGrace(t *testing.T) {
 	l.wait(10 * time.Second)
 	l.poll(busy)
 	l.poll(success)
-	l.wrote(t, rowPendingWith(clb.ProblemTaskNotFound), rowRunningWith(clb.ProblemTaskNotFound), rowRunning, rowSucceeded)
+	l.wrote(t, matrix.PendingWith(clb.ProblemTaskNotFound), matrix.RunningWith(clb.ProblemTaskNotFound), matrix.Running, matrix.Succeeded)
 }
 
 func TestTheFinalTextNamesTheCodeAndTheCall(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // At low rates: what a task shows of its own polls.
@@ -29,108 +30,108 @@ func TestHoldDown(t *testing.T) {
 		want  []string
 	}{
 		"a hiccup is not shown": {
-			[]seen{{0, busy}, {1 * second, unreachable}, {9 * second, unreachable}, {11 * second, busy}}, []string{rowRunning},
+			[]seen{{0, busy}, {1 * second, unreachable}, {9 * second, unreachable}, {11 * second, busy}}, []string{matrix.Running},
 		},
 		"a problem that lasts for ten seconds is shown, and once": {
 			append([]seen{{0, busy}}, every(time.Second, 5*second, 20, unreachable)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 		"a problem is over after polls have succeeded for ten seconds": {
 			append([]seen{{0, busy}, {1 * second, unreachable}, {11 * second, unreachable}}, every(20*second, 5*second, 3, busy)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable), rowRunning},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable), matrix.Running},
 		},
 		"a single answer is no end of a problem": {
 			[]seen{{0, busy}, {1 * second, unreachable}, {11 * second, unreachable}, {14 * second, busy}, {16 * second, unreachable}, {21 * second, busy}},
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 		"two answers in a row do not interrupt a problem": {
 			append(every(0, second, 10, unreachable), seen{9100 * time.Millisecond, busy}, seen{9200 * time.Millisecond, busy}, seen{10 * second, unreachable}),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 		"three do": {
 			append(every(0, second, 10, unreachable), seen{9100 * time.Millisecond, busy}, seen{9200 * time.Millisecond, busy}, seen{9300 * time.Millisecond, busy}, seen{10 * second, unreachable}),
-			[]string{rowRunning},
+			[]string{matrix.Running},
 		},
 		"two do if the polls are rare": {
 			[]seen{{0, unreachable}, {30 * second, busy}, {60 * second, busy}, {90 * second, unreachable}},
-			[]string{rowRunning},
+			[]string{matrix.Running},
 		},
 		"two failures in a row do not interrupt the end of a problem": {
 			append(append(every(0, second, 11, unreachable), every(11*second, second, 10, busy)...),
 				seen{20100 * time.Millisecond, unreachable}, seen{20200 * time.Millisecond, unreachable}, seen{21 * second, busy}),
-			[]string{rowPendingWith(clb.ProblemAPIUnreachable), rowRunningWith(clb.ProblemAPIUnreachable), rowRunning},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable), matrix.RunningWith(clb.ProblemAPIUnreachable), matrix.Running},
 		},
 		"three do interrupt it": {
 			append(append(every(0, second, 11, unreachable), every(11*second, second, 10, busy)...),
 				seen{20100 * time.Millisecond, unreachable}, seen{20200 * time.Millisecond, unreachable}, seen{20300 * time.Millisecond, unreachable}, seen{21 * second, busy}),
-			[]string{rowPendingWith(clb.ProblemAPIUnreachable), rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable), matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 		"a third problem has to last twice as long to replace the second": {
 			slices.Concat(every(0, second, 11, unreachable), every(11*second, second, 11, unavailable), every(22*second, second, 20, unreachable), every(42*second, second, 1, unreachable)),
-			[]string{rowPendingWith(clb.ProblemAPIUnreachable), rowPendingWith(clb.ProblemAPIUnavailable), rowPendingWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable), matrix.PendingWith(clb.ProblemAPIUnavailable), matrix.PendingWith(clb.ProblemAPIUnreachable)},
 		},
 		"and does not replace it before": {
 			slices.Concat(every(0, second, 11, unreachable), every(11*second, second, 11, unavailable), every(22*second, second, 20, unreachable)),
-			[]string{rowPendingWith(clb.ProblemAPIUnreachable), rowPendingWith(clb.ProblemAPIUnavailable)},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable), matrix.PendingWith(clb.ProblemAPIUnavailable)},
 		},
 		"a problem that needs intervention is not shown on one word": {
-			[]seen{{0, busy}, {1 * second, denied}, {1999 * time.Millisecond, denied}, {3 * second, busy}}, []string{rowRunning},
+			[]seen{{0, busy}, {1 * second, denied}, {1999 * time.Millisecond, denied}, {3 * second, busy}}, []string{matrix.Running},
 		},
 		"nor if it alternates with answers": {
-			[]seen{{0, busy}, {1 * second, denied}, {2 * second, busy}, {3 * second, denied}, {4 * second, busy}, {5 * second, denied}}, []string{rowRunning},
+			[]seen{{0, busy}, {1 * second, denied}, {2 * second, busy}, {3 * second, denied}, {4 * second, busy}, {5 * second, denied}}, []string{matrix.Running},
 		},
 		"a problem that needs intervention is shown after a second": {
-			[]seen{{0, busy}, {1 * second, denied}, {2 * second, denied}}, []string{rowRunning, rowRunningWith(clb.ProblemAccessDenied)},
+			[]seen{{0, busy}, {1 * second, denied}, {2 * second, denied}}, []string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied)},
 		},
 		"a problem that needs intervention replaces one that does not, soon": {
 			append(every(0, second, 12, unreachable), seen{12 * second, untrusted}, seen{13 * second, untrusted}),
-			[]string{rowPendingWith(clb.ProblemAPIUnreachable), rowPendingWith(clb.ProblemCertificateUntrusted)},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable), matrix.PendingWith(clb.ProblemCertificateUntrusted)},
 		},
 		"a problem that does not need intervention replaces one that does, if it lasts": {
 			append(append(every(0, second, 5, untrusted), every(5*second, second, 10, unreachable)...), seen{15 * second, unreachable}),
-			[]string{rowPendingWith(clb.ProblemCertificateUntrusted), rowPendingWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.PendingWith(clb.ProblemCertificateUntrusted), matrix.PendingWith(clb.ProblemAPIUnreachable)},
 		},
 		"two problems that alternate do not make the reason flap": {
 			[]seen{{0, unreachable}, {11 * second, unreachable}, {13 * second, unavailable}, {15 * second, unreachable}, {17 * second, unavailable}, {28 * second, unreachable}},
-			[]string{rowPendingWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable)},
 		},
 		"nor do two that need intervention": {
 			[]seen{{0, denied}, {1 * second, denied}, {60 * second, rejected}, {120 * second, denied}, {180 * second, rejected}, {240 * second, denied}},
-			[]string{rowPendingWith(clb.ProblemAccessDenied)},
+			[]string{matrix.PendingWith(clb.ProblemAccessDenied)},
 		},
 		"nor do one of the endpoint and throttling, of which the former says more": {
 			append(every(0, second, 15, throttled), seen{16 * second, unreachable}, seen{17 * second, throttled}, seen{28 * second, unreachable}, seen{29 * second, throttled}),
-			[]string{rowPendingWith(clb.ProblemThrottled), rowPendingWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.PendingWith(clb.ProblemThrottled), matrix.PendingWith(clb.ProblemAPIUnreachable)},
 		},
 		"the second time, a problem is over after twenty seconds": {
 			append(append(append(append([]seen{{0, busy}},
 				every(1*second, second, 2, denied)...), every(3*second, second, 11, busy)...),
 				every(14*second, second, 2, denied)...), every(16*second, second, 21, busy)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAccessDenied), rowRunning, rowRunningWith(clb.ProblemAccessDenied), rowRunning},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied), matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied), matrix.Running},
 		},
 		"but not after nineteen": {
 			append(append(append(append([]seen{{0, busy}},
 				every(1*second, second, 2, denied)...), every(3*second, second, 11, busy)...),
 				every(14*second, second, 2, denied)...), every(16*second, second, 20, busy)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAccessDenied), rowRunning, rowRunningWith(clb.ProblemAccessDenied)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied), matrix.Running, matrix.RunningWith(clb.ProblemAccessDenied)},
 		},
 		"the second time, a problem that passes is shown after twenty seconds": {
 			append(append(append([]seen{{0, busy}},
 				every(1*second, second, 11, unreachable)...), every(12*second, second, 11, busy)...),
 				every(23*second, second, 21, unreachable)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable), rowRunning, rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable), matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 		"but not after nineteen seconds": {
 			append(append(append([]seen{{0, busy}},
 				every(1*second, second, 11, unreachable)...), every(12*second, second, 11, busy)...),
 				every(23*second, second, 20, unreachable)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable), rowRunning},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable), matrix.Running},
 		},
 		"after a long calm all is forgotten": {
 			append(append(append([]seen{{0, busy}},
 				every(1*second, second, 11, unreachable)...), every(12*second, second, 211, busy)...),
 				every(223*second, second, 11, unreachable)...),
-			[]string{rowRunning, rowRunningWith(clb.ProblemAPIUnreachable), rowRunning, rowRunningWith(clb.ProblemAPIUnreachable)},
+			[]string{matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable), matrix.Running, matrix.RunningWith(clb.ProblemAPIUnreachable)},
 		},
 	} {
 		t.Run(sentence, func(t *testing.T) {

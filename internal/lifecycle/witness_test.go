@@ -12,6 +12,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // witness watches a life, and knows what was really said and done in it.
@@ -103,7 +104,7 @@ func (w *witness) step(o *Observation, own bool) {
 func (w *witness) claim(holds bool, sentence string) {
 	if !holds {
 		w.Helper()
-		w.Fatalf("not so: %s: %s\nafter %q\nat %v, spec %+v, decided %+v", sentence, rowOf(w.task.Status), w.rows(), w.now.Sub(created), w.task.Spec, w.last)
+		w.Fatalf("not so: %s: %s\nafter %q\nat %v, spec %+v, decided %+v", sentence, matrix.Row(w.task.Status), w.rows(), w.now.Sub(created), w.task.Spec, w.last)
 	}
 }
 
@@ -117,7 +118,7 @@ func (w *witness) checkWrite(before v1alpha1.CLBTaskStatus) {
 	compared := status
 	compared.APIRequestID = before.APIRequestID
 	w.claim(!equality.Semantic.DeepEqual(compared, before), "what is written changes something")
-	w.claim(matrix[rowOf(status)], "a status is a row of the matrix")
+	w.claim(rows[matrix.Row(status)], "a status is a row of the matrix")
 	w.checkOrder(before)
 	w.claim(status.ObservedGeneration == w.task.Generation, "a status speaks of the present generation")
 	w.claim((status.CompletionTime != nil) == status.Phase.Final(), "completion is set on every end and on none else")
@@ -136,8 +137,8 @@ func (w *witness) checkWrite(before v1alpha1.CLBTaskStatus) {
 func (w *witness) checkOrder(before v1alpha1.CLBTaskStatus) {
 	from, to := stage(before), stage(w.task.Status)
 	w.claim(from == to || slices.Contains(mayFollow[from], to), "a "+from+" task may become "+to)
-	row := rowOf(w.task.Status)
-	if row == rowOf(before) {
+	row := matrix.Row(w.task.Status)
+	if row == matrix.Row(before) {
 		return
 	}
 	last, again := w.writtenAt[row]
@@ -214,11 +215,11 @@ func isProblem(p clb.Problem) bool { return slices.Contains(allProblems, p) }
 
 var allProblems = slices.Concat(aboutRequest, endpointProblems, accountProblems)
 
-// matrix is the state matrix, restated.
-var matrix = func() map[string]bool {
-	all := map[string]bool{rowResumed: true, rowRunning: true, rowSuspended: true, rowSucceeded: true, rowFailed: true, rowExpired: true}
+// rows are those of the state matrix, and whether a life may come to each.
+var rows = func() map[string]bool {
+	all := map[string]bool{matrix.Pending: true, matrix.Running: true, matrix.Suspended: true, matrix.Succeeded: true, matrix.Failed: true, matrix.Expired: true}
 	for _, p := range allProblems {
-		all[rowPendingWith(p)], all[rowRunningWith(p)], all[rowUnknownWith(p)] = true, true, isAboutRequest(p)
+		all[matrix.PendingWith(p)], all[matrix.RunningWith(p)], all[matrix.UnknownWith(p)] = true, true, isAboutRequest(p)
 	}
 	return all
 }()

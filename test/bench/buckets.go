@@ -161,7 +161,7 @@ func (c *cluster) fillBuckets(ctx context.Context, namespace string) error {
 	for i := range bucketCount * tasksEach {
 		bucket, n := i%bucketCount, i/bucketCount
 		creators.Go(func() error {
-			return c.client.Create(ctx, &v1alpha1.CLBTask{
+			return c.Client.Create(ctx, &v1alpha1.CLBTask{
 				ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: fmt.Sprintf("task-%d-%d", bucket, n)},
 				Spec:       v1alpha1.CLBTaskSpec{RequestID: strconv.Itoa(n), Region: bucketRegion(bucket)},
 			})
@@ -172,7 +172,7 @@ func (c *cluster) fillBuckets(ctx context.Context, namespace string) error {
 	}
 	for {
 		waiting := new(v1alpha1.CLBTaskList)
-		err := c.client.List(ctx, waiting, client.InNamespace(namespace), client.Limit(1),
+		err := c.Client.List(ctx, waiting, client.InNamespace(namespace), client.Limit(1),
 			client.MatchingFields{"status.phase": string(v1alpha1.PhasePending)})
 		if err != nil || len(waiting.Items) == 0 || !pause(ctx, time.Second) {
 			return errors.Join(err, ctx.Err())

@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,85 +13,49 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
-	"k8s.io/client-go/rest"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/config"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // cluster is a real API server, for as long as the program runs.
 type cluster struct {
-	config *rest.Config
-	client client.WithWatch
-	scheme *runtime.Scheme
-	close  func()
-	spaces atomic.Int64
-	// simulator is the program of the simulator.
-	simulator string
+	*realenv.Cluster
+	simulator string // The file of the simulator's program.
+	spaces    atomic.Int64
 }
 
+// startCluster starts a cluster with the CRDs of a folder of the repository.
 func startCluster(crds, simulator string) (*cluster, error) {
 	log.SetLogger(logr.Discard())
-	scheme := runtime.NewScheme()
-	if err := clientgoscheme.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	if err := v1alpha1.AddToScheme(scheme); err != nil {
-		return nil, err
-	}
-	environment := &envtest.Environment{CRDDirectoryPaths: []string{crds}, ErrorIfCRDPathMissing: true}
-	environment.ControlPlane.GetAPIServer().Out, environment.ControlPlane.GetAPIServer().Err = io.Discard, io.Discard
-	cfg, err := environment.Start()
-	if err != nil {
-		return nil, fmt.Errorf("start the API server; KUBEBUILDER_ASSETS must name a folder with kube-apiserver and etcd: %w", err)
-	}
-	cfg.QPS = -1 // As controller-runtime's GetConfig has it: the API server's own fairness is the limit.
-	users, err := client.NewWithWatch(cfg, client.Options{Scheme: scheme})
+	real, err := realenv.Start(filepath.Join(crds, "..", "..", ".."))
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{config: cfg, client: users, scheme: scheme, simulator: simulator, close: func() { _ = environment.Stop() }}, nil
+	return &cluster{Cluster: real, simulator: simulator}, nil
 }
+
+func (c *cluster) close() { _ = c.Stop() }
 
 // namespace makes a new one.
 func (c *cluster) namespace(ctx context.Context) (string, error) {
 	name := fmt.Sprintf("bench-%d", c.spaces.Add(1))
-	return name, c.client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
+	return name, c.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 }
 
-// operate runs the operator for some namespaces until the context ends; wait
-// returns when it has.
-func (c *cluster) operate(ctx context.Context, r *run, namespaces ...string) (wait func(), err error) {
+// operate runs the operator for some namespaces until it is stopped.
+func (c *cluster) operate(ctx context.Context, r *run, namespaces ...string) (stop func(), err error) {
 	options := controllers.Options{Slots: quota, NotFoundGrace: 2 * time.Minute, Namespaces: namespaces}
-	mgr, err := ctrl.NewManager(c.config, ctrl.Options{
-		Scheme:     c.scheme,
-		Cache:      options.CacheOptions(),
-		Metrics:    metricsserver.Options{BindAddress: "0"},
-		Controller: config.Controller{SkipNameValidation: new(true)},
-	})
+	end, err := c.Run(r.api, options, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := controllers.SetupCLBTaskController(mgr, r.api, options); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
-		return nil, err
-	}
-	ended := make(chan struct{})
-	go func() {
-		_ = mgr.Start(ctx)
-		close(ended)
-	}()
-	mgr.GetCache().WaitForCacheSync(ctx)
 	pause(ctx, warmUp)
-	return func() { <-ended }, nil
+	return func() { _ = end() }, nil
 }
 
 // observer sees verdicts as any client does: by a watch.
@@ -106,7 +70,7 @@ type observer struct {
 // observe watches the tasks of a namespace until the context ends.
 func (c *cluster) observe(ctx context.Context, r *run, namespace string) (*observer, error) {
 	o := &observer{jobs: map[string]*job{}, running: map[string]time.Time{}}
-	events, err := c.client.Watch(ctx, &v1alpha1.CLBTaskList{}, client.InNamespace(namespace))
+	events, err := c.Client.Watch(ctx, &v1alpha1.CLBTaskList{}, client.InNamespace(namespace))
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +110,7 @@ func (c *cluster) submit(ctx context.Context, o *observer, namespace string, j *
 	o.mu.Lock()
 	o.jobs[j.id] = j
 	o.mu.Unlock()
-	return c.client.Create(ctx, &v1alpha1.CLBTask{
+	return c.Client.Create(ctx, &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: j.id},
 		Spec:       v1alpha1.CLBTaskSpec{RequestID: j.id, Region: j.region},
 	})
@@ -169,10 +133,11 @@ func (c *cluster) execute(ctx context.Context, l load, seed uint64, repetition i
 	if err != nil {
 		return figures{}, err
 	}
-	ended, err := c.operate(ctx, r, namespace)
+	stop, err := c.operate(ctx, r, namespace)
 	if err != nil {
 		return figures{}, err
 	}
+	defer stop()
 	r.begin(l.failures)
 	if err := c.submitAll(ctx, r, o, namespace, l.arrivals(seed, repetition)); err != nil {
 		return figures{}, err
@@ -182,8 +147,6 @@ func (c *cluster) execute(ctx context.Context, l load, seed uint64, repetition i
 	o.mu.Lock()
 	f.writes = float64(o.writes) / float64(l.tasks+l.stuck)
 	o.mu.Unlock()
-	cancel()
-	ended()
 	return f, nil
 }
 

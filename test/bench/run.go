@@ -9,6 +9,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 const (
@@ -79,23 +80,8 @@ func newRun(seed uint64) (*run, error) {
 
 // newAPI makes a client for the endpoints that overrides name.
 func newAPI(overrides ...string) (*clb.API, error) {
-	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: overrides})
-	if err != nil {
-		return nil, err
-	}
-	return clb.NewAPI(endpoints, credentials{}, 5*time.Second)
+	return realenv.NewAPI(realenv.KeyPair{ID: account, Key: account}, 5*time.Second, overrides...)
 }
-
-// credentials is a CredentialSource of one key pair.
-type credentials struct{}
-
-// Credential implements clb.CredentialSource.
-func (credentials) Credential(context.Context) (clb.Credential, error) {
-	return clb.NewCredential(account, account, ""), nil
-}
-
-// Account implements clb.CredentialSource.
-func (credentials) Account() string { return account }
 
 // poll makes one call for a job, and settles it if the answer is a verdict.
 func (r *run) poll(ctx context.Context, j *job) (clb.State, error) {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // tccli is a stand-in for Tencent Cloud's command line tool. It prints an answer as
@@ -41,7 +42,7 @@ var _ = Describe("The guide for plain CI", func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) {
 		w = newWorld(ctx, "ci-")
-		w.run(pair{})
+		w.run(realenv.Simulated)
 	})
 
 	It("ends with 0 and the load balancer when the request has succeeded", func(ctx SpecContext) {

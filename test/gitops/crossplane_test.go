@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // celQuery is an alternative to DeriveFromObject.
@@ -115,7 +116,7 @@ var _ = Describe("The guide for Crossplane", func() {
 	It("makes an object that the provider may make, and that is ready when the request has succeeded", func(ctx SpecContext) {
 		w := newWorld(ctx, "crossplane-")
 		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: time.Second})
-		w.run(pair{})
+		w.run(realenv.Simulated)
 		ensureNamespace(ctx, "crossplane-system")
 		strictly(ctx, w.namespace, guides+"/crossplane/rbac.yaml")
 

@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 func kstatusWaiters() []waiter {
@@ -127,7 +128,7 @@ var _ = Describe("The guide for Flux", func() {
 	It("waits for the request, and goes on when it has succeeded", func(ctx SpecContext) {
 		w := newWorld(ctx, "flux-")
 		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: 2 * time.Second})
-		w.run(pair{})
+		w.run(realenv.Simulated)
 		task := guideFlux(w.namespace)
 		manager, err := fluxManager(nil)
 		Expect(err).NotTo(HaveOccurred())
@@ -141,7 +142,7 @@ var _ = Describe("The guide for Flux", func() {
 	It("fails at once when the request has failed, with the object's name", func(ctx SpecContext) {
 		w := newWorld(ctx, "flux-")
 		w.sim.AddTask(clbsim.Task{ID: requestID, Result: clbsim.Failed, FromFirstPoll: true, Duration: time.Second})
-		w.run(pair{})
+		w.run(realenv.Simulated)
 		task := guideFlux(w.namespace)
 		manager, err := fluxManager(nil)
 		Expect(err).NotTo(HaveOccurred())

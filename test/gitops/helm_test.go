@@ -20,6 +20,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 func helmWaiters() []waiter {
@@ -88,7 +89,7 @@ var _ = Describe("The guide for Helm 4", func() {
 	var w *world
 	BeforeEach(func(ctx SpecContext) {
 		w = newWorld(ctx, "helm-")
-		w.run(pair{})
+		w.run(realenv.Simulated)
 	})
 
 	It("installs a release when its request has succeeded, and upgrades it to another request", func(ctx SpecContext) {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 func kappWaiters() []waiter {
@@ -139,7 +140,7 @@ var _ = Describe("The guide for kapp", func() {
 		w := newWorld(ctx, "kapp-")
 		cloud.ID, cloud.FromFirstPoll, cloud.Duration = requestID, true, time.Second
 		w.sim.AddTask(cloud)
-		w.run(pair{})
+		w.run(realenv.Simulated)
 		strictly(ctx, w.namespace, guides+"/kapp/clbtask.yaml")
 		task := guide("kapp/clbtask.yaml")[0]
 		task.SetNamespace(w.namespace)

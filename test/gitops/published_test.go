@@ -51,7 +51,7 @@ func (p published) install(ctx context.Context, files ...string) {
 	for i, file := range files {
 		files[i] = filepath.Join(dir, file)
 	}
-	_, err := envtest.InstallCRDs(cluster, envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true})
+	_, err := envtest.InstallCRDs(cluster.Config, envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true})
 	Expect(err).NotTo(HaveOccurred())
 }
 

@@ -8,6 +8,8 @@ import (
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // class is what a state means for a waiter for success.
@@ -33,57 +35,55 @@ type state struct {
 	held        *unstructured.Unstructured
 }
 
-const runningRow = "Running Ready=False/InProgress Succeeded=Unknown/InProgress Running=True/InProgress Reconciling=True/InProgress"
-
 func stuck() *clbsim.Task { return &clbsim.Task{Result: clbsim.Stuck} }
 
 // states are in the order of the table's columns.
 var states = []*state{
 	{
 		name: "fresh", class: open, cloud: stuck(),
-		row: "Pending Ready=False/Pending Succeeded=Unknown/Pending",
+		row: matrix.Pending,
 	},
 	{
-		name: "running", class: open, cloud: stuck(), credentials: pair{},
-		row: runningRow,
+		name: "running", class: open, cloud: stuck(), credentials: realenv.Simulated,
+		row: matrix.Running,
 	},
 	{
-		name: "throttled", class: open, cloud: stuck(), credentials: pair{},
+		name: "throttled", class: open, cloud: stuck(), credentials: realenv.Simulated,
 		trouble: &clbsim.Fault{Kind: clbsim.ErrorCode, Code: "RequestLimitExceeded", Message: "Your current request times equals to `20` in a second, which exceeds the frequency limit `20` for a second. Please reduce the frequency of calls."},
-		row:     "Running Ready=False/Throttled Succeeded=Unknown/Throttled Running=True/InProgress Reconciling=True/Throttled",
+		row:     matrix.RunningWith("Throttled"),
 	},
 	{
-		name: "transient", class: open, cloud: stuck(), credentials: pair{},
+		name: "transient", class: open, cloud: stuck(), credentials: realenv.Simulated,
 		trouble: &clbsim.Fault{Kind: clbsim.HTTPResponse, StatusCode: 502},
-		row:     "Running Ready=False/APIUnreachable Succeeded=Unknown/APIUnreachable Running=True/InProgress Reconciling=True/APIUnreachable",
+		row:     matrix.RunningWith("APIUnreachable"),
 	},
 	{
 		name: "configuration", class: open, cloud: stuck(), credentials: none(),
-		row: "Pending Ready=False/CredentialsMissing Succeeded=Unknown/CredentialsMissing Reconciling=True/CredentialsMissing",
+		row: matrix.PendingWith("CredentialsMissing"),
 	},
 	{
-		name: "suspended", class: open, cloud: stuck(), credentials: pair{},
+		name: "suspended", class: open, cloud: stuck(), credentials: realenv.Simulated,
 		spec: map[string]any{"suspend": true},
-		row:  "Suspended Ready=False/Suspended Succeeded=Unknown/Suspended",
+		row:  matrix.Suspended,
 	},
 	{
-		name: "succeeded", class: good, credentials: pair{},
+		name: "succeeded", class: good, credentials: realenv.Simulated,
 		cloud: &clbsim.Task{LoadBalancerIDs: []string{"lb-9xk2m4ub"}},
-		row:   "Succeeded Ready=True/TaskSucceeded Succeeded=True/TaskSucceeded done",
+		row:   matrix.Succeeded,
 	},
 	{
-		name: "failed", class: ended, credentials: pair{},
+		name: "failed", class: ended, credentials: realenv.Simulated,
 		cloud: &clbsim.Task{Result: clbsim.Failed, Message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer."},
-		row:   "Failed Ready=False/TaskFailed Succeeded=False/TaskFailed Failed=True/TaskFailed Stalled=True/TaskFailed done",
+		row:   matrix.Failed,
 	},
 	{
-		name: "deadline", class: ended, cloud: stuck(), credentials: pair{},
+		name: "deadline", class: ended, cloud: stuck(), credentials: realenv.Simulated,
 		spec: map[string]any{"activeDeadlineSeconds": int64(1)},
-		row:  "Failed Ready=False/DeadlineExceeded Succeeded=False/DeadlineExceeded Failed=True/DeadlineExceeded Stalled=True/DeadlineExceeded done",
+		row:  matrix.Expired,
 	},
 	{
-		name: "unknown", class: ended, credentials: pair{},
-		row: "Unknown Ready=False/TaskNotFound Succeeded=Unknown/TaskNotFound Stalled=True/TaskNotFound done",
+		name: "unknown", class: ended, credentials: realenv.Simulated,
+		row: matrix.UnknownWith("TaskNotFound"),
 	},
 }
 
@@ -107,7 +107,7 @@ func holdStates(ctx context.Context) {
 	}
 	for _, s := range states {
 		if s.trouble != nil {
-			reach(ctx, s.held, runningRow)
+			reach(ctx, s.held, matrix.Running)
 			worlds[s].sim.AddFault(*s.trouble)
 		}
 	}

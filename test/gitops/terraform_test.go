@@ -19,6 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 func terraformWaiters() []waiter {
@@ -154,7 +155,7 @@ var _ = Describe("The guide for Terraform", func() {
 		w := newWorld(ctx, "terraform-")
 		cloud.ID, cloud.FromFirstPoll, cloud.Duration = requestID, true, time.Second
 		w.sim.AddTask(cloud)
-		w.run(pair{})
+		w.run(realenv.Simulated)
 		configuration := readTerraform()
 		task := &unstructured.Unstructured{Object: configuration.manifest}
 		task.SetNamespace(w.namespace)

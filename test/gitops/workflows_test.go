@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 func workflowWaiters() []waiter {
@@ -111,7 +112,7 @@ var _ = Describe("The guide for Argo Workflows", func() {
 	It("makes an object that succeeds by the workflow's own condition", func(ctx SpecContext) {
 		w := newWorld(ctx, "workflows-")
 		w.sim.AddTask(clbsim.Task{ID: requestID, FromFirstPoll: true, Duration: time.Second})
-		w.run(pair{})
+		w.run(realenv.Simulated)
 		template := guideTemplate()
 		Expect(template.Action).To(Equal("create"))
 		manifest := strings.NewReplacer("{{inputs.parameters.request-id}}", requestID, "{{inputs.parameters.region}}", region).Replace(template.Manifest)
