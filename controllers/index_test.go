@@ -55,7 +55,8 @@ func pollerOf(t *testing.T, n int) *poller {
 	return p
 }
 
-func TestTheIndexHoldsPollableTasks(t *testing.T) {
+// The index holds pollable tasks.
+func TestIndex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pollerOf(t, 10)
 		list := new(v1alpha1.CLBTaskList)
@@ -68,7 +69,8 @@ func TestTheIndexHoldsPollableTasks(t *testing.T) {
 	})
 }
 
-func TestReleaseCopiesOneTask(t *testing.T) {
+// Release copies one task.
+func TestReleaseCopies(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pollerOf(t, 400)
 		var before, after runtime.MemStats
@@ -98,7 +100,8 @@ func (r brokenIndex) List(ctx context.Context, list client.ObjectList, options .
 	return r.Reader.List(ctx, list, options...)
 }
 
-func TestARequestThatCannotBeListedStopsNoOther(t *testing.T) {
+// A request that cannot be listed stops no other.
+func TestListError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pollerOf(t, 4)
 		queue := workqueue.NewTypedRateLimitingQueue(writeBackoff())

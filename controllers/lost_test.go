@@ -112,7 +112,8 @@ func TestResync(t *testing.T) {
 	})
 }
 
-func TestAVerdictOutlivesAnAPIServerThatFails(t *testing.T) {
+// A verdict outlives an API server that fails.
+func TestFailingAPIServer(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 0)
@@ -180,7 +181,8 @@ func TestRestoredEtcd(t *testing.T) {
 	})
 }
 
-func TestAVerdictIsNotReplaced(t *testing.T) {
+// A verdict is not replaced.
+func TestVerdictStays(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 10*time.Second)
@@ -199,7 +201,8 @@ func TestAVerdictIsNotReplaced(t *testing.T) {
 	})
 }
 
-func TestAForeignStatusDoesNotPanic(t *testing.T) {
+// A foreign status does not panic.
+func TestForeignStatus(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("task", func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
@@ -240,7 +243,8 @@ func TestFinishedTasks(t *testing.T) {
 	})
 }
 
-func TestARestartPollsNoFinishedTask(t *testing.T) {
+// A restart polls no finished task.
+func TestRestart(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		stop := b.operate()
 		for i := range 50 {

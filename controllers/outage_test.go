@@ -167,7 +167,8 @@ func TestProblemsAreShownAndEnd(t *testing.T) {
 	})
 }
 
-func TestACrowdOfOddRequestsShowsNoProblemOnOthers(t *testing.T) {
+// A crowd of odd requests shows no problem on others.
+func TestCrowdShowsNothing(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.setFault(func(q clb.TaskQuery) *clb.Error {
@@ -199,7 +200,8 @@ func TestACrowdOfOddRequestsShowsNoProblemOnOthers(t *testing.T) {
 	})
 }
 
-func TestARegionThatFailsSlowsNoOther(t *testing.T) {
+// A region that fails slows no other.
+func TestFailingRegion(t *testing.T) {
 	lateWith := func(t *testing.T, fault func(clb.TaskQuery) *clb.Error) (late []time.Duration) {
 		inBubble(t, func(b *bubble) {
 			b.operate()

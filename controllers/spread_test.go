@@ -9,9 +9,9 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
-// TestProblemsOfTwoPlacesShareARate lets two regions fail at once, each of which has
+// TestSpreadRate lets two regions fail at once, each of which has
 // tasks for several seconds of writes.
-func TestProblemsOfTwoPlacesShareARate(t *testing.T) {
+func TestSpreadRate(t *testing.T) {
 	const each = 200
 	inBubble(t, func(b *bubble) {
 		b.cloud.host = func(region string) string { return region + ".example" }

@@ -27,7 +27,8 @@ func (b *bubble) isObserved(name string) bool {
 	return task.Status.ObservedGeneration == task.Generation
 }
 
-func TestARefusedObjectStopsNoSweep(t *testing.T) {
+// A refused object stops no sweep.
+func TestSweepRefusedObject(t *testing.T) {
 	for sentence, refusal := range map[string]error{
 		"a webhook that denies the write":       apierrors.NewForbidden(tasksResource, "b", errors.New("denied by a webhook")),
 		"a webhook that finds the write faulty": apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("CLBTask").GroupKind(), "b", nil),
@@ -67,7 +68,8 @@ func TestARefusedObjectStopsNoSweep(t *testing.T) {
 	}
 }
 
-func TestARefusedNamespaceStopsNoSweep(t *testing.T) {
+// A refused namespace stops no sweep.
+func TestSweepRefusedNamespace(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate(func(o *controllers.Options) { o.Namespaces = []string{"closed", "default"} })
 		b.cloud.add("task", 0)
@@ -88,7 +90,8 @@ func TestARefusedNamespaceStopsNoSweep(t *testing.T) {
 	})
 }
 
-func TestASweepListsOnce(t *testing.T) {
+// A sweep lists once.
+func TestSweepLists(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("typo")

@@ -50,7 +50,8 @@ func (b *bubble) unwritten(err error, names ...string) {
 	b.tracks(1)
 }
 
-func TestAVerdictOutlivesASuspension(t *testing.T) {
+// A verdict outlives a suspension.
+func TestVerdictAndSuspension(t *testing.T) {
 	away := apierrors.NewInternalError(errors.New("no"))
 	once := func(b *bubble) {
 		if polls := len(b.cloud.polled("request")); polls != 1 {
@@ -142,7 +143,8 @@ func TestAVerdictOutlivesASuspension(t *testing.T) {
 	}
 }
 
-func TestASuspendedTaskIsNotPolledWhileWritesFail(t *testing.T) {
+// A suspended task is not polled while writes fail.
+func TestSuspendedWhileWritesFail(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", -1)

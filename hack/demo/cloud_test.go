@@ -85,7 +85,8 @@ func TestCloudKnowsItsPart(t *testing.T) {
 	}
 }
 
-func TestCredentialsAreMadeUpEachTime(t *testing.T) {
+// Credentials are made up each time.
+func TestCredentials(t *testing.T) {
 	t.Parallel()
 	var seen []clbsim.Credential
 	for range 2 {

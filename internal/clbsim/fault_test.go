@@ -131,7 +131,8 @@ func TestTime(t *testing.T) {
 	}
 }
 
-func TestIncompleteRequestNeverArrives(t *testing.T) {
+// Incomplete request never arrives.
+func TestIncompleteRequest(t *testing.T) {
 	t.Parallel()
 	s, now := newTestSimulator(Config{})
 	r := signedRequest(*now, "{}", nil)

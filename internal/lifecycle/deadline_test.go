@@ -34,7 +34,8 @@ func (l *life) expired(t *testing.T, text string) {
 	}
 }
 
-func TestTheLastPollDecidesAtTheDeadline(t *testing.T) {
+// The last poll decides at the deadline.
+func TestLastPoll(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		last Observation
 		want string
@@ -57,7 +58,8 @@ func TestTheLastPollDecidesAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestAnAnswerBeforeTheDeadlineEndsNothingAtIt(t *testing.T) {
+// An answer before the deadline ends nothing at it.
+func TestAnswerBeforeDeadline(t *testing.T) {
 	l := limited()
 	l.wait(10*time.Minute - time.Millisecond)
 	l.poll(busy)
@@ -72,7 +74,8 @@ func TestAnAnswerBeforeTheDeadlineEndsNothingAtIt(t *testing.T) {
 	l.expired(t, stillRunning)
 }
 
-func TestTheLastPollIsExpeditedUntilItIsSent(t *testing.T) {
+// The last poll is expedited until it is sent.
+func TestExpedite(t *testing.T) {
 	l := limited()
 	check := func(expedite bool, requeueAfter time.Duration) {
 		t.Helper()
@@ -108,7 +111,7 @@ func TestTheLastPollIsExpeditedUntilItIsSent(t *testing.T) {
 }
 
 // If no poll is answered, the deadline stands after two minutes.
-func TestNothingIsAnsweredAtTheDeadline(t *testing.T) {
+func TestUnanswered(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		before, after func(l *life, o Observation)
 		failure       Observation
@@ -144,7 +147,8 @@ func TestNothingIsAnsweredAtTheDeadline(t *testing.T) {
 	}
 }
 
-func TestAFailureBeforeTheDeadlineIsNoLastPoll(t *testing.T) {
+// A failure before the deadline is no last poll.
+func TestFailureBeforeDeadline(t *testing.T) {
 	for sentence, fail := range map[string]func(*life){
 		"of the request": func(l *life) { l.poll(unreachable) },
 		"of others":      func(l *life) { l.around(unreachable) },
@@ -166,7 +170,8 @@ func TestAFailureBeforeTheDeadlineIsNoLastPoll(t *testing.T) {
 	}
 }
 
-func TestFailuresFarApartAreNotTwoMinutesOfPolls(t *testing.T) {
+// Failures far apart are not two minutes of polls.
+func TestFailuresFarApart(t *testing.T) {
 	for sentence, fail := range map[string]func(*life, Observation){
 		"of the request": (*life).poll,
 		"of others":      (*life).around,
@@ -193,7 +198,8 @@ func TestFailuresFarApartAreNotTwoMinutesOfPolls(t *testing.T) {
 	}
 }
 
-func TestOneFailureOnEachSideOfTheDeadlineEndsNothing(t *testing.T) {
+// One failure on each side of the deadline ends nothing.
+func TestFailuresAroundDeadline(t *testing.T) {
 	l := limited()
 	l.wait(10*time.Minute - time.Minute)
 	l.poll(unreachable)
@@ -204,7 +210,8 @@ func TestOneFailureOnEachSideOfTheDeadlineEndsNothing(t *testing.T) {
 	l.unfinished(t)
 }
 
-func TestADeadlineCanBeChangedUntilItEndedTheTask(t *testing.T) {
+// A deadline can be changed until it ended the task.
+func TestChangedDeadline(t *testing.T) {
 	l := limited()
 	l.wait(9 * time.Minute)
 	l.limit(15 * time.Minute)
@@ -220,7 +227,7 @@ func TestADeadlineCanBeChangedUntilItEndedTheTask(t *testing.T) {
 
 // A deadline of 180 s counts from the first answer, or from the creation as late as both
 // clocks allow: clocks up to five minutes apart end no task early.
-func TestADeadlineStartsWhenBothClocksAgree(t *testing.T) {
+func TestClockSkew(t *testing.T) {
 	const limit = 180 * time.Second
 	for sentence, test := range map[string]struct {
 		ahead   time.Duration // The API server's clock, compared with the operator's.
@@ -262,7 +269,8 @@ func TestADeadlineStartsWhenBothClocksAgree(t *testing.T) {
 	}
 }
 
-func TestADeadlineCountsFromTheFirstAnswer(t *testing.T) {
+// A deadline counts from the first answer.
+func TestDeadlineStart(t *testing.T) {
 	l := newLife()
 	l.limit(10 * time.Minute)
 	l.pollFor(9*time.Minute, time.Minute, throttled)
@@ -281,7 +289,8 @@ func TestADeadlineCountsFromTheFirstAnswer(t *testing.T) {
 	l.expired(t, stillRunning)
 }
 
-func TestTheDeadlineIsNotAnEndWithoutALimit(t *testing.T) {
+// The deadline is not an end without a limit.
+func TestNoDeadline(t *testing.T) {
 	for _, o := range []Observation{busy, unreachable, failure(clb.ProblemQueryRefused)} {
 		l := newLife()
 		l.pollFor(365*24*time.Hour, time.Hour, o)

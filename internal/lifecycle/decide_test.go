@@ -130,7 +130,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestTransitionTimesAreThoseOfTheTransition(t *testing.T) {
+// Transition times are those of the transition.
+func TestTransitionTimes(t *testing.T) {
 	l := newLife()
 	l.wait(time.Minute)
 	l.poll(busy)
@@ -204,7 +205,8 @@ func TestStartAndCompletionTimes(t *testing.T) {
 	}
 }
 
-func TestAChangedSpecMovesTheGenerationsOfAFinalStatusAndNothingElse(t *testing.T) {
+// A changed spec moves the generations of a final status and nothing else.
+func TestChangedSpec(t *testing.T) {
 	for sentence, end := range map[string]func(*life){
 		"succeeded":               func(l *life) { l.poll(success) },
 		"failed":                  func(l *life) { l.poll(failed) },

@@ -15,7 +15,8 @@ import (
 
 func isAboutRequest(p clb.Problem) bool { return slices.Contains(aboutRequest, p) }
 
-func TestEveryProblemOfTheTable(t *testing.T) {
+// Every problem of the table.
+func TestProblems(t *testing.T) {
 	spec := freshTask().Spec
 	if len(problems) != len(allProblems) {
 		t.Errorf("it has %d entries, the tests know %d problems", len(problems), len(allProblems))
@@ -54,7 +55,8 @@ func isSentence(text string) bool {
 	return len(text) > 20 && strings.HasSuffix(text, ".") && !strings.HasSuffix(text, "..") && !strings.Contains(text, "%!")
 }
 
-func TestTheTextOfARepeatedProblemDoesNotChange(t *testing.T) {
+// The text of a repeated problem does not change.
+func TestRepeatedProblem(t *testing.T) {
 	for p := range problems {
 		t.Run(string(p), func(t *testing.T) {
 			for sentence, see := range map[string]func(*life, Observation){"polled": (*life).poll, "others polled": (*life).around} {
@@ -87,7 +89,8 @@ func TestTheTextOfARepeatedProblemDoesNotChange(t *testing.T) {
 	}
 }
 
-func TestTheCodeOfATextIsOneThatLasts(t *testing.T) {
+// The code of a text is one that lasts.
+func TestLastingCode(t *testing.T) {
 	code := func(name string) Observation {
 		return Observation{Err: &clb.Error{Problem: clb.ProblemCredentialsRejected, Code: "AuthFailure." + name}}
 	}
@@ -135,7 +138,7 @@ func TestTexts(t *testing.T) {
 }
 
 // What the cloud says fits the schema, however long and broken it is.
-func TestWhatTheCloudSaysFitsTheSchema(t *testing.T) {
+func TestSchemaLimits(t *testing.T) {
 	for sentence, text := range map[string]string{
 		"long":           strings.Repeat("x", 100_000),
 		"long Chinese":   strings.Repeat("负载均衡", 5000),

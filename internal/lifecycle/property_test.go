@@ -156,7 +156,8 @@ func randomScript(rng *rand.Rand) []byte {
 	return script
 }
 
-func TestNoWaiterIsEverMisled(t *testing.T) {
+// No waiter is misled by any life.
+func TestProperty(t *testing.T) {
 	t.Parallel()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
@@ -164,7 +165,8 @@ func TestNoWaiterIsEverMisled(t *testing.T) {
 	}
 }
 
-func FuzzNoWaiterIsEverMisled(f *testing.F) {
+// No waiter is misled by any life.
+func FuzzProperty(f *testing.F) {
 	about := func(p clb.Problem) byte { return byte(4*slices.Index(allProblems, p) + 1) }
 	const inProgress, succeeded, failed, eight, every30s = 0, 1, 3, 7 << 3, 3 << 6
 	notFound, denied, unreachable := about(clb.ProblemTaskNotFound), about(clb.ProblemAccessDenied), about(clb.ProblemAPIUnreachable)

@@ -31,7 +31,8 @@ func (l *life) unfinished(t *testing.T) {
 	}
 }
 
-func TestARefusalIsConfirmedByThreeInARowOverThirtySeconds(t *testing.T) {
+// A refusal is confirmed by three in a row over thirty seconds.
+func TestConfirmation(t *testing.T) {
 	old := func(l *life) { l.wait(time.Hour); l.restart() } // Beyond every grace.
 	for sentence, test := range map[string]struct {
 		live func(*life)
@@ -88,7 +89,7 @@ func TestARefusalIsConfirmedByThreeInARowOverThirtySeconds(t *testing.T) {
 
 // One refusal, or ten minutes of them with an answer in between, end no task that has
 // been answered.
-func TestARefusalOfATaskThatHasBeenAnsweredIsConfirmedInTenMinutes(t *testing.T) {
+func TestConfirmationAfterAnswer(t *testing.T) {
 	for _, p := range aboutRequest {
 		t.Run(string(p), func(t *testing.T) {
 			l := newLife()
@@ -122,7 +123,8 @@ func TestARefusalOfATaskThatHasBeenAnsweredIsConfirmedInTenMinutes(t *testing.T)
 	}
 }
 
-func TestWhatIsNotAboutTheRequestEndsNothing(t *testing.T) {
+// What is not about the request ends nothing.
+func TestNotAboutRequest(t *testing.T) {
 	for p := range problems {
 		if !isAboutRequest(p) {
 			t.Run(string(p), func(t *testing.T) {
@@ -142,7 +144,7 @@ func TestWhatIsNotAboutTheRequestEndsNothing(t *testing.T) {
 }
 
 // A task is unknown to the API at first, and stays so.
-func TestTheGraceOfAnUnknownRequest(t *testing.T) {
+func TestGrace(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		ahead   time.Duration // The API server's clock, compared with the operator's.
 		tracked time.Duration // When this process began, after creation.
@@ -175,7 +177,8 @@ func TestTheGraceOfAnUnknownRequest(t *testing.T) {
 	}
 }
 
-func TestAnUnknownRequestMayAppearWithinTheGrace(t *testing.T) {
+// An unknown request may appear within the grace.
+func TestRequestAppears(t *testing.T) {
 	l := newLife()
 	l.pollFor(grace-time.Second, time.Second, notFound)
 	l.poll(busy)
@@ -185,7 +188,8 @@ func TestAnUnknownRequestMayAppearWithinTheGrace(t *testing.T) {
 	l.wrote(t, matrix.PendingWith(clb.ProblemTaskNotFound), matrix.RunningWith(clb.ProblemTaskNotFound), matrix.Running, matrix.Succeeded)
 }
 
-func TestTheFinalTextNamesTheCodeAndTheCall(t *testing.T) {
+// The final text names the code and the call.
+func TestFinalText(t *testing.T) {
 	l := newLife()
 	l.wait(time.Hour)
 	l.restart()

@@ -10,7 +10,8 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
 
-func TestAFailureFromBeforeTheRequestWasTrackedEndsNothing(t *testing.T) {
+// A failure from before the request was tracked ends nothing.
+func TestFailureBeforeTracking(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	failed := func(problem clb.Problem, ago ...time.Duration) (h Health) {
 		for _, d := range ago {

@@ -7,7 +7,7 @@ import (
 
 // A series of polls that has ended, such as that of a region whose last task was
 // decided, says nothing of a task that comes later.
-func TestAProblemOfASeriesThatHasEndedIsNotShown(t *testing.T) {
+func TestSilentSeries(t *testing.T) {
 	for sentence, failure := range map[string]Observation{"of the region": unreachable, "of the account": denied} {
 		t.Run(sentence, func(t *testing.T) {
 			l := newLife()

@@ -170,7 +170,8 @@ func (g *gallop) run(total time.Duration, share float64, p clb.Problem, shown bo
 	return false
 }
 
-func TestAtTwentyPollsASecond(t *testing.T) {
+// At twenty polls a second.
+func TestFullRate(t *testing.T) {
 	for _, p := range []clb.Problem{clb.ProblemAPIUnreachable, clb.ProblemThrottled, clb.ProblemAccessDenied} {
 		for _, share := range []float64{0, 0.01, 0.05, 0.3} {
 			t.Run(fmt.Sprintf("%s: a share of %v that fails is not shown, all is, and that is over within 15 s", p, share), func(t *testing.T) {
@@ -195,7 +196,7 @@ func TestAtTwentyPollsASecond(t *testing.T) {
 }
 
 // A trend of nothing but answers takes no memory, and a calm one becomes that.
-func TestACalmTrendIsForgotten(t *testing.T) {
+func TestCalm(t *testing.T) {
 	l := newLife()
 	l.poll(busy)
 	if l.history.trend != nil || l.health != (Health{}) {
@@ -212,7 +213,7 @@ func TestACalmTrendIsForgotten(t *testing.T) {
 }
 
 // At low rates, too, what comes and goes at random costs few writes.
-func TestWhatComesAndGoesIsWrittenSeldom(t *testing.T) {
+func TestFlapping(t *testing.T) {
 	t.Parallel()
 	const mostAnHour = 25
 	for sentence, failures := range map[string][]Observation{

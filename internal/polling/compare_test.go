@@ -129,7 +129,8 @@ func (v virtual) byDraw(t *testing.T) string {
 		v, draws, spread(calls), spread(means))
 }
 
-func TestOurOrderIsNoWorseThanRoundRobinAndFarBetterBesideStuckTasks(t *testing.T) {
+// Our order is no worse than round robin and far better beside stuck tasks.
+func TestOrderBesideStuckTasks(t *testing.T) {
 	for _, v := range virtualLoads[:6] {
 		t.Run(v.String(), func(t *testing.T) {
 			ours, robin := v.over(t, orders[0].worth, false, 2), v.over(t, orders[2].worth, false, 2)

@@ -18,7 +18,8 @@ func always(outcome Outcome, region string) func(int, string) Outcome {
 	}
 }
 
-func TestIfEverySecondCallFailsAtRandomTasksAreDecidedACallOrTwoLater(t *testing.T) {
+// If every second call fails at random tasks are decided a call or two later.
+func TestHalfFails(t *testing.T) {
 	for seed := range uint64(5) {
 		half := func(c *cloud) func(int, string) Outcome {
 			return func(int, string) Outcome {
@@ -55,7 +56,8 @@ func TestIfEverySecondCallFailsAtRandomTasksAreDecidedACallOrTwoLater(t *testing
 	}
 }
 
-func TestIfEveryCallFailsARegionIsProbedOnceASecondAndIsBackWithinFive(t *testing.T) {
+// If every call fails a region is probed once a second and is back within five.
+func TestAllFail(t *testing.T) {
 	const outage = time.Minute
 	for sentence, regions := range map[string][]string{"one region": {"a"}, "two regions": {"a", "b"}} {
 		t.Run(sentence, func(t *testing.T) {
@@ -98,7 +100,8 @@ func TestIfEveryCallFailsARegionIsProbedOnceASecondAndIsBackWithinFive(t *testin
 	}
 }
 
-func TestARegionThatFailsDoesNotSlowTheOthersOfItsBucket(t *testing.T) {
+// A region that fails does not slow the others of its bucket.
+func TestRegionFails(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed} {
 		t.Run(fmt.Sprint("outcome ", outcome), func(t *testing.T) {
 			compare(t, 5, 5, 0.02, func(c *cloud) {
@@ -116,7 +119,8 @@ func TestARegionThatFailsDoesNotSlowTheOthersOfItsBucket(t *testing.T) {
 	}
 }
 
-func TestWhenTheAccountIsMendedAllTasksArePolledWithinASecond(t *testing.T) {
+// When the account is mended all tasks are polled within a second.
+func TestAccountMended(t *testing.T) {
 	type trial struct {
 		regions, each int
 		calm, outage  time.Duration
@@ -174,7 +178,8 @@ func (c *cloud) mend(regions, each int, calm, outage time.Duration) {
 	}
 }
 
-func TestATurnWithoutACallIsNoProbe(t *testing.T) {
+// A turn without a call is no probe.
+func TestUnusedProbe(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed} {
 		inCloud(t, 1, func(c *cloud) {
 			turns := 0
@@ -197,7 +202,8 @@ func TestATurnWithoutACallIsNoProbe(t *testing.T) {
 	}
 }
 
-func TestAfterAnOutageNoTaskWaitsForABackoffFromBefore(t *testing.T) {
+// After an outage no task waits for a backoff from before.
+func TestAfterOutage(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed} {
 		t.Run(fmt.Sprint("outcome ", outcome), func(t *testing.T) {
 			inCloud(t, 1, func(c *cloud) {

@@ -20,7 +20,8 @@ func trueRate(age float64) float64 {
 	return density / (math.Erfc(z/math.Sqrt2) / 2)
 }
 
-func TestTheLearnedHazardComesCloseToTheTrueOne(t *testing.T) {
+// The learned hazard comes close to the true one.
+func TestLearning(t *testing.T) {
 	h := newHazard(0)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for range 3000 {
@@ -108,7 +109,8 @@ func TestHazard(t *testing.T) {
 	}
 }
 
-func TestWhatAnAnswerTeaches(t *testing.T) {
+// What an answer teaches.
+func TestAnswerTeaches(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		polled   bool
 		outcomes []Outcome
@@ -163,7 +165,8 @@ func FuzzHazardStaysANumber(f *testing.F) {
 	})
 }
 
-func TestEachBandBeginsWhereTheLastOneEnds(t *testing.T) {
+// Each band begins where the last one ends.
+func TestBands(t *testing.T) {
 	for band := 1; band < bandCount; band++ {
 		start := bandStarts[band]
 		if got := bandOf(start * 1.0001); got != band {

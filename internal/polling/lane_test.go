@@ -33,7 +33,8 @@ func compare(t *testing.T, rate float64, seeds int, give float64, disturb func(c
 	}
 }
 
-func TestAnOddRequestThatAlwaysFailsSlowsNoOther(t *testing.T) {
+// An odd request that always fails slows no other.
+func TestOddRequest(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
 		for rate, seeds := range map[float64]int{5: 5, 0.5: 20} {
 			t.Run(fmt.Sprintf("outcome %d beside %v tasks a second", outcome, rate), func(t *testing.T) {
@@ -63,7 +64,8 @@ func TestAnOddRequestThatAlwaysFailsSlowsNoOther(t *testing.T) {
 	}
 }
 
-func TestACrowdOfOddRequestsSlowsNoOtherTenant(t *testing.T) {
+// A crowd of odd requests slows no other tenant.
+func TestOddCrowd(t *testing.T) {
 	for _, crowd := range []int{20, 200, 1000} {
 		for _, tenants := range []int{1, 5} {
 			for _, outcome := range []Outcome{EndpointFailed, Refused} {
@@ -85,7 +87,8 @@ func TestACrowdOfOddRequestsSlowsNoOtherTenant(t *testing.T) {
 	}
 }
 
-func TestManyInventedRegionsOfOneTenantDoNotSlowAnother(t *testing.T) {
+// Many invented regions of one tenant do not slow another.
+func TestInventedRegions(t *testing.T) {
 	compare(t, 0.5, 3, 0.02, func(c *cloud) {
 		c.fails = func(key int, _ string) Outcome {
 			if key < 0 {

@@ -104,7 +104,8 @@ func TestLimit(t *testing.T) {
 	}
 }
 
-func TestThrottledAnswersReachAsFarAsTheySay(t *testing.T) {
+// Throttled answers reach as far as they say.
+func TestThrottledScope(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		outcome Outcome
 		want    map[Bucket]int

@@ -99,7 +99,8 @@ func busy(t *testing.T, g *gateway) (stop func()) {
 	}
 }
 
-func TestAnotherProgramThatUsesTheQuotaIsGivenRoom(t *testing.T) {
+// Another program that uses the quota is given room.
+func TestAnotherProgram(t *testing.T) {
 	for _, others := range []int{4, 8, 12, 16, 19} {
 		t.Run(fmt.Sprint(others, " of 20 requests a second are another's"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -124,7 +125,8 @@ func TestAnotherProgramThatUsesTheQuotaIsGivenRoom(t *testing.T) {
 	}
 }
 
-func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
+// Fifty buckets in trouble change nothing for another.
+func TestBucketsInTrouble(t *testing.T) {
 	// life returns when the tasks of the bucket home are granted, beside fifty others
 	// whose turns become what trouble makes of them.
 	life := func(t *testing.T, trouble func(*Turn[string])) (at []time.Duration) {
@@ -178,7 +180,8 @@ func TestFiftyBucketsInTroubleChangeNothingForAnother(t *testing.T) {
 	}
 }
 
-func TestTurnsOutAreBoundedOverAllBuckets(t *testing.T) {
+// Turns out are bounded over all buckets.
+func TestTurnsOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 4)
 		s.maxOut = 8
@@ -205,7 +208,8 @@ func TestTurnsOutAreBoundedOverAllBuckets(t *testing.T) {
 	})
 }
 
-func TestWhileABucketIsCongestedItsTurnsArePaced(t *testing.T) {
+// While a bucket is congested its turns are paced.
+func TestPacing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 10)
 		for i := range 200 {
@@ -232,7 +236,8 @@ func TestWhileABucketIsCongestedItsTurnsArePaced(t *testing.T) {
 	})
 }
 
-func TestOnceTheCongestionIsOverTurnsAreGrantedAtOnceAgain(t *testing.T) {
+// Once the congestion is over turns are granted at once again.
+func TestAfterCongestion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 10)
 		finish := func(g granted) {
@@ -262,7 +267,8 @@ func TestOnceTheCongestionIsOverTurnsAreGrantedAtOnceAgain(t *testing.T) {
 	})
 }
 
-func TestAfterAnotherProgramUsedUpTheQuotaTheFullRateIsSoonBack(t *testing.T) {
+// After another program used up the quota the full rate is soon back.
+func TestQuotaUsedUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gateway{others: Window / (2 * MaxSlots), nextOther: time.Now()}
 		stop := busy(t, g)
@@ -272,7 +278,8 @@ func TestAfterAnotherProgramUsedUpTheQuotaTheFullRateIsSoonBack(t *testing.T) {
 	})
 }
 
-func TestBucketsWithoutTasksAreLetGoOfAfterAnHour(t *testing.T) {
+// Buckets without tasks are let go of after an hour.
+func TestIdleBuckets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 1)
 		for i, wait := range []time.Duration{0, keepIdle / 2, keepIdle + time.Second} {

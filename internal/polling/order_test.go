@@ -125,7 +125,8 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-func TestTasksThatOutgrowTheirLineWhileTheyWaitMoveOutOfTheWayOfYoungerOnes(t *testing.T) {
+// Tasks that outgrow their line while they wait move out of the way of younger ones.
+func TestOutgrownLine(t *testing.T) {
 	s := newStanding()
 	old := []*entry[string]{s.add("old 1", 10*time.Second, time.Second), s.add("old 2", 10*time.Second, time.Second)}
 	s.now += time.Minute
@@ -141,7 +142,8 @@ func TestTasksThatOutgrowTheirLineWhileTheyWaitMoveOutOfTheWayOfYoungerOnes(t *t
 	}
 }
 
-func TestTheLongestWaitingTaskIsPolledWhateverWasLearned(t *testing.T) {
+// The task that waited longest is polled, even if what was learned is wrong.
+func TestLongestWaiting(t *testing.T) {
 	s := newStanding()
 	s.teach(1000, time.Minute, 2*time.Minute, false)
 	s.teach(1000, time.Second, 2*time.Second, true)
@@ -161,7 +163,8 @@ func TestTheLongestWaitingTaskIsPolledWhateverWasLearned(t *testing.T) {
 	}
 }
 
-func TestTasksThatAFormerProcessPolledGoByAgeAndAreDueAtOnce(t *testing.T) {
+// Tasks that a former process polled are ordered by age, and are due at once.
+func TestFormerProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, got := start(t, 1)
 		track(s, "first") // It holds the slot.
@@ -179,7 +182,8 @@ func TestTasksThatAFormerProcessPolledGoByAgeAndAreDueAtOnce(t *testing.T) {
 	})
 }
 
-func TestABurstThatIsThrottledKeepsItsPlaces(t *testing.T) {
+// A burst that is throttled keeps its places.
+func TestThrottledBurst(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
 		t.Run(fmt.Sprint("returned in the order ", order), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

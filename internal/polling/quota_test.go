@@ -150,7 +150,8 @@ func (tr *trial) track(key int) {
 	})
 }
 
-func TestNoSecondHoldsMoreArrivalsThanSlotsWhateverTheNetworkDoes(t *testing.T) {
+// No second holds more arrivals than slots, no matter what the network does.
+func TestQuota(t *testing.T) {
 	for seed := range uint64(80) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

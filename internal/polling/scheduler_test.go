@@ -272,7 +272,8 @@ func TestScheduler(t *testing.T) {
 	}
 }
 
-func TestNothingIsGrantedInTheFirstSecondSinceAFormerProcessMayJustHaveCalled(t *testing.T) {
+// Nothing is granted in the first second since a former process may just have called.
+func TestFirstSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		got := make(grants, 10)
 		s, err := New(5, func(key string, turn *Turn[string]) { got <- granted{key, turn, time.Now()} })
@@ -290,7 +291,8 @@ func TestNothingIsGrantedInTheFirstSecondSinceAFormerProcessMayJustHaveCalled(t 
 	})
 }
 
-func TestSlotsOutsideTheQuotaAreRefused(t *testing.T) {
+// Slots outside the quota are refused.
+func TestSlots(t *testing.T) {
 	for _, slots := range []int{-1, 0, MaxSlots + 1} {
 		if _, err := New(slots, func(string, *Turn[string]) {}); err == nil {
 			t.Errorf("%d slots were accepted", slots)

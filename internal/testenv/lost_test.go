@@ -13,7 +13,8 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/testenv"
 )
 
-func TestDroppedEventsStayLostUntilTheNextList(t *testing.T) {
+// Dropped events stay lost until the next list.
+func TestDroppedEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := testenv.New(t)
 		mgr, _ := newFollower(t, cluster)
@@ -34,7 +35,8 @@ func TestDroppedEventsStayLostUntilTheNextList(t *testing.T) {
 	})
 }
 
-func TestRestoreHidesChangesUntilVersionsCatchUp(t *testing.T) {
+// Restore hides changes until versions catch up.
+func TestRestore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := testenv.New(t)
 		mgr, _ := newFollower(t, cluster)

@@ -139,7 +139,8 @@ func pass(d time.Duration) {
 	synctest.Wait()
 }
 
-func TestManagerFollowsTasksInVirtualTime(t *testing.T) {
+// Manager follows tasks in virtual time.
+func TestManager(t *testing.T) {
 	began := time.Now()
 	synctest.Test(t, func(t *testing.T) {
 		cluster := testenv.New(t)
@@ -238,7 +239,8 @@ func TestManagerGetsOverFaults(t *testing.T) {
 	}
 }
 
-func TestManagerStopsAtOnceAndStartsAgain(t *testing.T) {
+// Manager stops at once and starts again.
+func TestManagerStops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cluster := testenv.New(t)
 		task := create(t, cluster, "task")
@@ -255,7 +257,8 @@ func TestManagerStopsAtOnceAndStartsAgain(t *testing.T) {
 	})
 }
 
-func TestReportedErrorsDoNotSleepAcrossBubbles(t *testing.T) {
+// Reported errors do not sleep across bubbles.
+func TestReportedErrors(t *testing.T) {
 	for range 2 {
 		synctest.Test(t, func(t *testing.T) {
 			began := time.Now()

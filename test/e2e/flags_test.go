@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-func TestAWrongFlagIsOneClearLineAndAFailure(t *testing.T) {
+// A wrong flag is one clear line and a failure.
+func TestWrongFlags(t *testing.T) {
 	manager := filepath.Join(t.TempDir(), "manager")
 	if out, err := exec.Command("go", "build", "-o", manager, "../..").CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
