@@ -40,7 +40,11 @@ docker-buildx: ## Build and push the container image IMG for PLATFORMS.
 ##@ Develop
 
 .PHONY: test
-test: envtest ## Run all tests, with the race detector, against a real API server.
+test: envtest ## Run all tests of all modules, against a real API server.
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-main test-gitops
+
+.PHONY: test-main
+test-main: envtest ## Run the tests of the main module, with the race detector.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race ./...
 
 .PHONY: test-gitops
