@@ -32,11 +32,11 @@ type cluster struct {
 // startCluster starts a cluster with the CRDs of a folder of the repository.
 func startCluster(crds, simulator string) (*cluster, error) {
 	log.SetLogger(logr.Discard())
-	real, err := realenv.Start(filepath.Join(crds, "..", "..", ".."))
+	started, err := realenv.Start(filepath.Join(crds, "..", "..", ".."))
 	if err != nil {
 		return nil, err
 	}
-	return &cluster{Cluster: real, simulator: simulator}, nil
+	return &cluster{Cluster: started, simulator: simulator}, nil
 }
 
 func (c *cluster) close() { _ = c.Stop() }
@@ -50,7 +50,7 @@ func (c *cluster) namespace(ctx context.Context) (string, error) {
 // operate runs the operator for some namespaces until it is stopped.
 func (c *cluster) operate(ctx context.Context, r *run, namespaces ...string) (stop func(), err error) {
 	options := controllers.Options{Slots: quota, NotFoundGrace: 2 * time.Minute, Namespaces: namespaces}
-	end, err := c.Run(r.api, options, nil)
+	end, err := c.Run(r.api, options, nil) //nolint:contextcheck // It runs until it is stopped.
 	if err != nil {
 		return nil, err
 	}
