@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -51,7 +52,7 @@ func (p published) install(ctx context.Context, files ...string) {
 	for i, file := range files {
 		files[i] = filepath.Join(dir, file)
 	}
-	_, err := envtest.InstallCRDs(cluster.Config, envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true})
+	_, err := envtest.InstallCRDs(cluster.Config, envtest.CRDInstallOptions{Paths: files, ErrorIfPathMissing: true, MaxTime: 2 * time.Minute})
 	Expect(err).NotTo(HaveOccurred())
 }
 
