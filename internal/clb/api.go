@@ -71,7 +71,7 @@ func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Dura
 		endpoints:   endpoints,
 		credentials: credentials,
 		timeout:     timeout,
-		transport:   validatingTransport{newTransport()},
+		transport:   validatingTransport{newTransport(endpoints.roots)},
 		clients:     clients,
 	}, nil
 }
