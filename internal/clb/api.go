@@ -2,6 +2,7 @@ package clb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -95,10 +96,7 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 		return TaskStatus{}, ended(ctx)
 	}
 	if err != nil {
-		return TaskStatus{}, &Error{
-			Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
-			Message: truncate(err.Error(), maxMessageBytes), cause: err,
-		}
+		return TaskStatus{}, withoutCredential(err)
 	}
 	endpoint := a.endpoints.For(q.Region)
 	request := sdk.NewDescribeTaskStatusRequest()
@@ -119,7 +117,23 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 			Message: fmt.Sprintf("no whole answer within %v", a.timeout), cause: callCtx.Err(),
 		}
 	default:
-		return TaskStatus{}, translate(err, endpoint, credential, info)
+		failed := translate(err, endpoint, credential.redact, info)
+		if source, ok := a.credentials.(Rejecter); ok && failed.Problem == ProblemCredentialsRejected {
+			source.Rejected(credential)
+		}
+		return TaskStatus{}, failed
+	}
+}
+
+// withoutCredential is the error of a poll that the CredentialSource failed with err.
+func withoutCredential(err error) *Error {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return &Error{
+		Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
+		Message: truncate(err.Error(), maxMessageBytes), cause: err,
 	}
 }
 
@@ -132,6 +146,16 @@ func (a *API) client(endpoint Endpoint, credential Credential) *sdk.Client {
 	if client, ok := a.clients.Get(key); ok {
 		return client
 	}
+	// As sdk.NewClient does, without its error, which is always nil.
+	client := new(sdk.Client)
+	configure(client.Init("").WithCredential(sdkCredential(credential)), endpoint, a.transport)
+	// Two callers may make a client each; either will do.
+	a.clients.Add(key, client)
+	return client
+}
+
+// configure sets what all SDK clients have in common.
+func configure(client *common.Client, endpoint Endpoint, transport http.RoundTripper) {
 	settings := profile.NewClientProfile()
 	settings.Language = "en-US"
 	settings.DisableRegionBreaker = true
@@ -141,15 +165,12 @@ func (a *API) client(endpoint Endpoint, credential Credential) *sdk.Client {
 	settings.HttpProfile.Endpoint = endpoint.Host
 	settings.HttpProfile.ReqMethod = http.MethodPost
 	settings.HttpProfile.ReqTimeout = 0 // Whole seconds only; the context does it.
-	pair := common.NewTokenCredential(credential.secretID, credential.secretKey, credential.token)
-	// As sdk.NewClient does, without its error, which is always nil.
-	client := new(sdk.Client)
-	client.Init("").WithCredential(pair).WithProfile(settings)
-	client.WithHttpTransport(a.transport)
-	client.WithRequestClient("clbtask-operator")
-	// Two callers may make a client each; either will do.
-	a.clients.Add(key, client)
-	return client
+	client.WithProfile(settings).WithHttpTransport(transport).WithRequestClient("clbtask-operator")
+}
+
+func sdkCredential(c Credential) common.CredentialIface {
+	p := c.parts()
+	return common.NewTokenCredential(p.secretID, p.secretKey, p.token)
 }
 
 // describe is the SDK's call, with its panics as errors: a body of just "null"

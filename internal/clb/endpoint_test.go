@@ -1,6 +1,7 @@
 package clb
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -166,6 +167,9 @@ func TestWithAnEndpointOfAllRegionsThePublicSTSIsNotCalled(t *testing.T) {
 		if endpoint, err := endpoints.STS(region); err == nil || !shows(err.Error(), "give --sts-endpoint") {
 			t.Errorf("%s: got %+v, %v", region, endpoint, err)
 		}
+	}
+	if _, err := NewSTS(endpoints).CallerIdentity(t.Context(), "ap-guangzhou", pair); !errors.Is(err, errNoSTS) {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package clb
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -24,7 +25,8 @@ const (
 	ProblemUnexpectedAnswer Problem = "UnexpectedAnswer"
 	// ProblemCredentialsMissing: there is nothing to sign with. No call was made.
 	ProblemCredentialsMissing Problem = "CredentialsMissing"
-	// ProblemCredentialsRejected: the API does not accept the credential.
+	// ProblemCredentialsRejected: the API does not accept the credential, or STS does
+	// not issue one.
 	ProblemCredentialsRejected Problem = "CredentialsRejected"
 	// ProblemClockSkew: the clock of this machine or of the API is wrong.
 	ProblemClockSkew Problem = "ClockSkew"
@@ -59,9 +61,13 @@ const (
 )
 
 // Error is a poll that brought no answer about the task. It says nothing about
-// how the task itself goes: a failed poll is never a failed task.
+// how the task itself goes: a failed poll is never a failed task. It never changes,
+// so that polls may share one.
 type Error struct {
 	Problem Problem
+	// Action is the call that failed, such as "AssumeRole": then the poll had no
+	// credential to sign with and was not sent. It is empty for DescribeTaskStatus.
+	Action string
 	// Scope is how far it reaches, for ProblemThrottled.
 	Scope Scope
 	// Code is the API's or the SDK's code, such as "AuthFailure.SignatureExpire",
@@ -84,7 +90,7 @@ type Error struct {
 
 // Error returns one line without secrets.
 func (e *Error) Error() string {
-	text := "DescribeTaskStatus: " + string(e.Problem)
+	text := cmp.Or(e.Action, "DescribeTaskStatus") + ": " + string(e.Problem)
 	if e.Code != "" {
 		text += fmt.Sprintf(" (code %s)", e.Code)
 	}
