@@ -40,9 +40,11 @@ type TaskQuery struct {
 	Region string
 	// TaskID is the RequestId that the mutating call returned.
 	TaskID string
+	// Credentials sign the call; nil for those of the API.
+	Credentials CredentialSource
 }
 
-// API polls tasks of one account. It is safe for concurrent use.
+// API polls tasks. It is safe for concurrent use.
 type API struct {
 	endpoints   Endpoints
 	credentials CredentialSource
@@ -80,8 +82,8 @@ func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Dura
 // Endpoint returns where the calls of a region go.
 func (a *API) Endpoint(region string) Endpoint { return a.endpoints.For(region) }
 
-// Account identifies the account whose quota the calls count against. It stays
-// the same while keys rotate.
+// Account identifies the account of the API's own credentials, whose quota the calls
+// count against. It stays the same while keys rotate.
 func (a *API) Account() string { return a.credentials.Account() }
 
 // DescribeTaskStatus makes one call and never retries (API page 214/33823). Its
@@ -91,7 +93,11 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 	info := new(responseInfo)
 	callCtx, cancel := context.WithTimeout(context.WithValue(ctx, responseInfoKey{}, info), a.timeout)
 	defer cancel()
-	credential, err := a.credentials.Credential(callCtx)
+	source := q.Credentials
+	if source == nil {
+		source = a.credentials
+	}
+	credential, err := source.Credential(callCtx)
 	if ctx.Err() != nil {
 		return TaskStatus{}, ended(ctx)
 	}
@@ -118,8 +124,9 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 		}
 	default:
 		failed := translate(err, endpoint, credential.redact, info)
-		if source, ok := a.credentials.(Rejecter); ok && failed.Problem == ProblemCredentialsRejected {
-			source.Rejected(credential)
+		failed.Account = source.Account()
+		if rejecter, ok := source.(Rejecter); ok && failed.Problem == ProblemCredentialsRejected {
+			rejecter.Rejected(credential)
 		}
 		return TaskStatus{}, failed
 	}

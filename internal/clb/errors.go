@@ -76,6 +76,9 @@ type Error struct {
 	// Message is the API's own text, without secrets and of at most 16 KiB. It
 	// may differ from poll to poll, so it fits a log line, not a condition.
 	Message string
+	// Account is the account that polled, as its CredentialSource has it; empty if
+	// there was no credential.
+	Account string
 	// RequestID is the ID of this very call, empty if the API did not answer.
 	RequestID string
 	// Skew is how far this machine's clock is ahead of the API's (negative:

@@ -118,6 +118,9 @@ type Identified struct {
 	name   string         // That of owner.
 }
 
+// Identities returns what looks up the owners, for other sources to share.
+func (s *Identified) Identities() *Identities { return s.identities }
+
 // Credential implements clb.CredentialSource. It begins to look up the owner of a new
 // key, and does not wait for it.
 func (s *Identified) Credential(ctx context.Context) (clb.Credential, error) {
