@@ -126,7 +126,7 @@ var problems = map[clb.Problem]problem{
 			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s yet; polling goes on.", spec.RequestID, spec.Region, forAccount(f.Account))
 		},
 		final: func(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
-			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s: check all of them", spec.RequestID, spec.Region, forAccount(err.Account))
+			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s: check them", spec.RequestID, spec.Region, forAccount(err.Account))
 		},
 	},
 	clb.ProblemLoadBalancerNotFound: {

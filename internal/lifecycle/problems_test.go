@@ -126,7 +126,7 @@ func TestTexts(t *testing.T) {
 		"a value that speaks of region": {final(clb.ProblemInvalidRequest, "The region xx is wrong."), "The CLB API refuses the query as malformed: The region xx is wrong. Code C (API request ID call-1)."},
 		"a value without a word":        {final(clb.ProblemInvalidRequest, ""), "The CLB API refuses the query as malformed: check requestId and region. Code C (API request ID call-1)."},
 		"a load balancer that is gone":  {final(clb.ProblemLoadBalancerNotFound, "x"), "The load balancer of request ID r-1 in ap-guangzhou is gone, so the API cannot tell how the request ended. Code C (API request ID call-1)."},
-		"an unknown request":            {final(clb.ProblemTaskNotFound, "x"), "The CLB API does not know request ID r-1 in ap-guangzhou: check both. Code C (API request ID call-1)."},
+		"an unknown request":            {final(clb.ProblemTaskNotFound, "x"), "The CLB API does not know request ID r-1 in ap-guangzhou: check them. Code C (API request ID call-1)."},
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: %q, want %q", sentence, test.got, test.want)
