@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // Credential plugins of kubeconfigs.
@@ -26,6 +27,7 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
 )
 
 // settings are the flags.
@@ -33,9 +35,11 @@ type settings struct {
 	kubeconfig string
 	manager    ctrl.Options
 	endpoints  clb.EndpointOptions
-	timeout    time.Duration
-	controller controllers.Options
-	logging    zap.Options
+	// credentials lack GetSecret, for which a manager is needed.
+	credentials credentials.Options
+	timeout     time.Duration
+	controller  controllers.Options
+	logging     zap.Options
 }
 
 // watch adds a list of namespaces.
@@ -72,6 +76,10 @@ func parse(args []string, help io.Writer) (settings, error) {
 	})
 	flags.StringVar(&s.endpoints.RootDomain, "clb-root-domain", clb.DefaultRootDomain, "Root domain of Tencent Cloud's API hosts, such as intl.tencentcloudapi.com or internal.tencentcloudapi.com.")
 	finance := flags.String("clb-finance-regions", strings.Join(clb.DefaultFinanceRegions, ","), "Comma-separated `regions` that answer only on a host of their own, clb.REGION.ROOTDOMAIN. The list replaces the default; all other regions share one host.")
+	flags.BoolVar(&s.endpoints.RegionalEndpoints, "clb-regional-endpoints", false, "Call each known region at a host of its own, clb.REGION.ROOTDOMAIN.")
+	regions := flags.String("clb-regions", "", "Comma-separated `regions` that are known beside Tencent Cloud's list, for --clb-regional-endpoints.")
+	flags.StringVar(&s.endpoints.CAFile, "ca-file", "", "`File` of PEM certificates of authorities to trust beside the system's, such as that of an inspecting proxy.")
+	s.bindCredentials(flags)
 	flags.IntVar(&s.controller.Slots, "clb-requests-per-second", 10, "Calls a second for each API host and account, from 1 to 20. The API counts 20, shared with all other programs of the account.")
 	flags.DurationVar(&s.timeout, "clb-timeout", 5*time.Second, "Time-out of one call.")
 	flags.DurationVar(&s.controller.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation an unknown request ID may still become known.")
@@ -88,8 +96,23 @@ func parse(args []string, help io.Writer) (settings, error) {
 		return s, fmt.Errorf("unexpected argument %q (see --help)", flags.Arg(0))
 	}
 	s.endpoints.FinanceRegions = strings.Split(*finance, ",")
+	if *regions != "" {
+		s.endpoints.Regions = strings.Split(*regions, ",")
+	}
 	s.kubeconfig = flags.Lookup(config.KubeconfigFlagName).Value.String()
 	return s, s.controller.Validate()
+}
+
+// bindCredentials adds the flags that choose the key.
+func (s *settings) bindCredentials(flags *flag.FlagSet) {
+	c := &s.credentials
+	flags.StringVar(&c.Source, "credentials", credentials.Auto, "Where the key comes from: env, directory, pod-identity, secret, cvm-role, or auto for the first of the first four that is set up.")
+	flags.StringVar(&c.Directory, "credentials-directory", "", "`Directory` of the files secretId, secretKey and token, such as a mounted Secret.")
+	flags.StringVar(&c.SecretName, "credentials-secret", "clbtask-operator-credentials", "Secret in the operator's namespace with the keys secretId, secretKey and token.")
+	flags.StringVar(&c.AssumeRoleARN, "assume-role-arn", "", "Role to assume with that key, such as qcs::cam::uin/100000000001:roleName/clbtask.")
+	flags.StringVar(&c.AssumeRoleExternalID, "assume-role-external-id", "", "External ID that the trust policy of the role demands.")
+	flags.StringVar(&c.STSRegion, "sts-region", "", "Region that STS is called in: a finance region for a role there. (default TKE_REGION, or else ap-guangzhou)")
+	flags.StringVar(&s.endpoints.STSEndpoint, "sts-endpoint", "", "`URL` that takes the calls of STS instead of Tencent Cloud's hosts. Without it no STS is called if --clb-endpoint is given for all regions.")
 }
 
 func run(ctx context.Context, args []string, help io.Writer) error {
@@ -101,39 +124,61 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	credentials := clb.EnvCredentials{Getenv: os.Getenv}
-	api, err := clb.NewAPI(endpoints, credentials, s.timeout)
+	var readSecret credentials.GetSecret // It needs the manager.
+	s.credentials.Getenv = os.Getenv
+	s.credentials.GetSecret = func(ctx context.Context) (map[string][]byte, error) { return readSecret(ctx) }
+	source, err := credentials.New(s.credentials, clb.NewSTS(endpoints))
+	if err != nil {
+		return err
+	}
+	api, err := clb.NewAPI(endpoints, source, s.timeout)
 	if err != nil {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
-	if _, err := credentials.Credential(ctx); err != nil {
-		ctrl.Log.Info("No task can be polled", "reason", err.Error())
-	}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
 	}
-	mgr, err := newManager(cluster, s)
+	namespace, err := s.namespace()
 	if err != nil {
 		return err
 	}
-	if err := controllers.SetupCLBTaskController(mgr, api, s.controller); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
+	mgr, err := newManager(cluster, s, namespace)
+	if err != nil {
+		return err
+	}
+	own := types.NamespacedName{Namespace: namespace, Name: s.credentials.SecretName}
+	readSecret = controllers.SecretReader(mgr.GetAPIReader(), own, "allow the operator's ServiceAccount to get it in namespace "+namespace)
+	sources, err := controllers.SourcesOf(mgr.GetAPIReader(), source.Identities())
+	if err != nil {
+		return err
+	}
+	ctrl.Log.Info("Credentials chosen", "source", source.String())
+	// The owner of the key names the quota, so the first poll should know it. It can do without.
+	if err := source.Identify(ctx); err != nil {
+		ctrl.Log.Info("Owner of the credentials not known yet", "reason", err.Error())
+	}
+	if err := controllers.SetupCLBTaskController(mgr, api, sources, s.controller); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
 		return err
 	}
 	return mgr.Start(ctx)
 }
 
-// newManager makes the controller-runtime manager: cache, leader election, metrics
-// and probes.
-func newManager(cluster *rest.Config, s settings) (ctrl.Manager, error) {
-	// The lease lives in the pod's namespace, or outside a cluster in the kubeconfig's.
+// namespace returns the operator's: the pod's, or outside a cluster the kubeconfig's.
+func (s *settings) namespace() (string, error) {
 	rules := clientcmd.NewDefaultClientConfigLoadingRules()
 	rules.ExplicitPath = s.kubeconfig
 	namespace, _, err := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(rules, nil).Namespace()
 	if err != nil {
-		return nil, fmt.Errorf("find the operator's namespace: %w", err)
+		return "", fmt.Errorf("find the operator's namespace: %w", err)
 	}
+	return namespace, nil
+}
+
+// newManager makes the controller-runtime manager: cache, leader election, metrics
+// and probes.
+func newManager(cluster *rest.Config, s settings, namespace string) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err

@@ -48,7 +48,7 @@ func (b *bubble) operate(vary ...func(*controllers.Options)) (stop func()) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := controllers.SetupCLBTaskController(mgr, b.cloud, options); err != nil {
+	if err := controllers.SetupCLBTaskController(mgr, b.cloud, keyOf, options); err != nil {
 		b.Fatal(err)
 	}
 	return testenv.Start(b.T, mgr)

@@ -1,10 +1,13 @@
 package controllers_test
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
 	"time"
+
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
@@ -18,11 +21,12 @@ type cloud struct {
 	// host returns the host of a region; nil for one host of all.
 	host func(region string) string
 
-	mu    sync.Mutex
-	tasks map[string]cloudTask
-	polls []poll
-	out   int
-	most  int // The most polls that were out at once.
+	mu      sync.Mutex
+	account string // Of the operator's own key, if it is not the usual one.
+	tasks   map[string]cloudTask
+	polls   []poll
+	out     int
+	most    int // The most polls that were out at once.
 }
 
 type cloudTask struct {
@@ -40,7 +44,20 @@ func newCloud() *cloud {
 	return &cloud{latency: 20 * time.Millisecond, tasks: map[string]cloudTask{}}
 }
 
-func (c *cloud) Account() string { return "account" }
+func (c *cloud) Account() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cmp.Or(c.account, "account")
+}
+
+// key is the source of a Secret's key.
+type key string
+
+func keyOf(secret types.NamespacedName) clb.CredentialSource { return key(secret.String()) }
+
+func (key) Credential(context.Context) (clb.Credential, error) { return clb.Credential{}, nil }
+
+func (k key) Account() string { return string(k) }
 
 func (c *cloud) Endpoint(region string) clb.Endpoint {
 	if c.host != nil {

@@ -42,7 +42,7 @@ func pollerOf(t *testing.T, n int) *poller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := newPoller(silent{}, source, lifecycle.Policy{}, 20)
+	p, err := newPoller(silent{}, nil, source, lifecycle.Policy{}, 20)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,9 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -70,6 +72,25 @@ var _ = Describe("The life of a task", func() {
 			Expect(done.Status.Message).To(HavePrefix(message[:300]))
 			Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Warning TaskFailed"), name)
 		}
+	})
+
+	It("polls with the key of a Secret that comes late", func() {
+		w.run()
+		id := w.sim.AddTask(clbsim.Task{}).ID
+		task := w.apply("theirs", id, func(spec *v1alpha1.CLBTaskSpec) {
+			spec.CredentialsSecretRef = &v1alpha1.SecretReference{Name: "theirs"}
+		})
+		missing := w.reach(task, matrix.PendingWith(v1alpha1.ReasonCredentialsMissing))
+		Expect(missing.Status.Conditions[0].Message).To(Equal("There are no credentials to poll with: read the Secret " + w.namespace +
+			"/theirs: no Tencent Cloud credentials: create it in namespace " + w.namespace + " with the keys secretId and secretKey."))
+		// Made from files, as Secrets often are.
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "theirs"}, StringData: map[string]string{
+			"secretId": realenv.Simulated.ID + "\n", "secretKey": realenv.Simulated.Key + "\n",
+		}}
+		Expect(k8s.Create(w.ctx, secret)).To(Succeed())
+		began := time.Now()
+		w.reach(task, matrix.Succeeded)
+		Expect(time.Since(began)).To(BeNumerically("<", 30*time.Second))
 	})
 
 	It("shows rejected credentials as a problem, with a warning, and never as an end", func() {

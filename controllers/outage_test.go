@@ -101,8 +101,8 @@ func TestRecovery(t *testing.T) {
 	for p, probes := range map[clb.Problem]time.Duration{
 		clb.ProblemAPIUnreachable:     time.Second,
 		clb.ProblemAPIUnavailable:     time.Second,
-		clb.ProblemAccessDenied:       30 * time.Second,
-		clb.ProblemCredentialsMissing: 30 * time.Second,
+		clb.ProblemAccessDenied:       8 * time.Second,
+		clb.ProblemCredentialsMissing: 8 * time.Second,
 	} {
 		t.Run(fmt.Sprint("after an hour of ", p, " all tasks are polled within a second of the first answer"), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

@@ -31,10 +31,15 @@ type API interface {
 	DescribeTaskStatus(ctx context.Context, query clb.TaskQuery) (clb.TaskStatus, error)
 }
 
+// CredentialSources returns the source of the key in a Secret, always the same for the
+// same Secret.
+type CredentialSources func(secret types.NamespacedName) clb.CredentialSource
+
 // poller polls requests in the turns that package polling grants, and keeps the history
 // of each.
 type poller struct {
 	api       API
+	sources   CredentialSources
 	reader    client.Reader // Of the cache, with the field index.
 	policy    lifecycle.Policy
 	scheduler *polling.Scheduler[request]
@@ -46,12 +51,12 @@ type poller struct {
 	known world
 }
 
-func newPoller(api API, reader client.Reader, policy lifecycle.Policy, slots int) (*poller, error) {
-	known, err := newWorld(bucketsOf(api))
+func newPoller(api API, sources CredentialSources, reader client.Reader, policy lifecycle.Policy, slots int) (*poller, error) {
+	known, err := newWorld(bucketsOf(api, sources))
 	if err != nil {
 		return nil, err
 	}
-	p := &poller{api: api, reader: reader, policy: policy, spread: rate.NewLimiter(spreadRate, 1), known: known}
+	p := &poller{api: api, sources: sources, reader: reader, policy: policy, spread: rate.NewLimiter(spreadRate, 1), known: known}
 	p.scheduler, err = polling.New(slots, p.poll)
 	return p, err
 }
@@ -89,9 +94,15 @@ func (p *poller) followCache(source cache.Cache) error {
 	return err
 }
 
-func bucketsOf(api API) func(region string) polling.Bucket {
-	return func(region string) polling.Bucket {
-		return polling.Bucket{Host: api.Endpoint(region).Host, Account: api.Account()}
+func bucketsOf(api API, sources CredentialSources) func(request) polling.Bucket {
+	return func(q request) polling.Bucket {
+		bucket := polling.Bucket{Host: api.Endpoint(q.region).Host}
+		if q.secret.Name == "" {
+			bucket.Account = api.Account()
+		} else {
+			bucket.Account = sources(q.secret).Account()
+		}
+		return bucket
 	}
 }
 
@@ -122,7 +133,7 @@ func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
 	}
 	trackedRequests.Set(float64(len(p.known.histories)))
 	p.scheduler.Track(polling.Task[request]{
-		Key: q, Bucket: p.known.bucketOf(q.region), Region: q.region, Tenant: task.Namespace,
+		Key: q, Bucket: p.known.bucketOf(q), Region: q.region, Tenant: task.Namespace,
 		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
 	})
 	if expedite {
@@ -171,6 +182,10 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 	if p.release(q) {
 		return
 	}
+	if bucket := p.known.bucketOf(q); bucket != turn.Bucket() {
+		p.scheduler.Move(q, bucket)
+		return
+	}
 	pollQueueSeconds.Observe(turn.Waited().Seconds())
 	sent := time.Now()
 	observation, ok := p.call(q)
@@ -190,7 +205,11 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 // about the task.
 func (p *poller) call(q request) (lifecycle.Observation, bool) {
 	host, begun := p.api.Endpoint(q.region).Host, time.Now()
-	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{Region: q.region, TaskID: q.taskID})
+	query := clb.TaskQuery{Region: q.region, TaskID: q.taskID}
+	if q.secret.Name != "" {
+		query.Credentials = p.sources(q.secret)
+	}
+	status, err := p.api.DescribeTaskStatus(p.ctx, query)
 	code, result := "OK", "error"
 	var failed *clb.Error
 	switch {

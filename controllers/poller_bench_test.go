@@ -41,7 +41,7 @@ func BenchmarkTracked(b *testing.B) {
 				}
 			}
 			before := heapBytes()
-			p, err := newPoller(silent{}, nil, lifecycle.Policy{}, 20)
+			p, err := newPoller(silent{}, nil, nil, lifecycle.Policy{}, 20)
 			if err != nil {
 				b.Fatal(err)
 			}

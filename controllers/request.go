@@ -4,6 +4,7 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/lifecycle"
@@ -15,17 +16,24 @@ import (
 // unique: the answer of one region must not count for a task that names another.
 type request struct {
 	region, taskID string
+	// secret holds the key that polls; zero for the operator's own. What one account is
+	// answered must not count for a task of another.
+	secret types.NamespacedName
 }
 
 func requestOf(task *v1alpha1.CLBTask) request {
-	return request{region: task.Spec.Region, taskID: task.Spec.RequestID}
+	q := request{region: task.Spec.Region, taskID: task.Spec.RequestID}
+	if ref := task.Spec.CredentialsSecretRef; ref != nil {
+		q.secret = types.NamespacedName{Namespace: task.Namespace, Name: ref.Name}
+	}
+	return q
 }
 
 // requestField is the field index of the tasks that a request is kept for.
 const requestField = "request"
 
 // polledKey is where the index has the tasks that the request is polled for.
-func (q request) polledKey() string { return q.region + "/" + q.taskID }
+func (q request) polledKey() string { return q.region + "/" + q.taskID + "/" + q.secret.String() }
 
 // suspendingKey is where the index has the suspended tasks whose status does not say so
 // yet: a verdict that is already known is written instead.
@@ -56,12 +64,12 @@ const maxPlaces = 4096
 // world is what is known of requests, and of the places that they share. The poller's
 // lock guards it.
 type world struct {
-	bucketOf  func(region string) polling.Bucket
+	bucketOf  func(request) polling.Bucket
 	histories map[request]lifecycle.History
 	places    *lru.Cache[place, lifecycle.Trend]
 }
 
-func newWorld(bucketOf func(region string) polling.Bucket) (world, error) {
+func newWorld(bucketOf func(request) polling.Bucket) (world, error) {
 	places, err := lru.New[place, lifecycle.Trend](maxPlaces)
 	return world{bucketOf: bucketOf, histories: map[request]lifecycle.History{}, places: places}, err
 }
@@ -69,7 +77,7 @@ func newWorld(bucketOf func(region string) polling.Bucket) (world, error) {
 // placesOf returns the places of a request: the account at its host, and the region
 // there.
 func (w *world) placesOf(q request) (account, endpoint place) {
-	bucket := w.bucketOf(q.region)
+	bucket := w.bucketOf(q)
 	return place{bucket: bucket}, place{bucket: bucket, region: q.region}
 }
 
@@ -111,7 +119,7 @@ func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, fail
 	}
 	var concerned []request
 	for other := range w.histories {
-		if ofAccount && w.bucketOf(other.region) == account.bucket || other.region == q.region {
+		if (ofAccount || other.region == q.region) && w.bucketOf(other) == account.bucket {
 			concerned = append(concerned, other)
 		}
 	}

@@ -79,12 +79,12 @@ func (o Options) CacheOptions() cache.Options {
 
 // SetupCLBTaskController adds the controller of CLBTasks to a manager whose cache has
 // the CacheOptions. It fails if the options are out of range.
-func SetupCLBTaskController(mgr ctrl.Manager, api API, options Options) error {
+func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources, options Options) error {
 	if err := options.Validate(); err != nil {
 		return err
 	}
 	policy := lifecycle.Policy{NotFoundGrace: options.NotFoundGrace}
-	poller, err := newPoller(api, mgr.GetClient(), policy, options.Slots)
+	poller, err := newPoller(api, sources, mgr.GetClient(), policy, options.Slots)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,15 @@ type CLBTaskSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="region is immutable: create another CLBTask to follow a request of another region"
 	Region string `json:"region,omitempty"`
 
+	// credentialsSecretRef names a Secret of the same namespace whose key polls the
+	// request, for requests of an account other than the operator's: it holds secretId
+	// and secretKey, and token for a temporary key. It can be changed. The operator
+	// may read Secrets only in namespaces that bind the ClusterRole
+	// clbtask-credentials-reader to its ServiceAccount. Without it the operator's own
+	// key polls.
+	// +optional
+	CredentialsSecretRef *SecretReference `json:"credentialsSecretRef,omitempty"`
+
 	// suspend keeps the operator from polling the request. While it is true the
 	// task reads as Suspended; when it is false again, the request is polled at
 	// once. A finished task keeps its verdict either way.
@@ -56,6 +65,16 @@ type CLBTaskSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=31536000
 	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
+}
+
+// SecretReference names a Secret in the namespace of the object.
+type SecretReference struct {
+	// name is the name of the Secret.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$')",message="name must be the name of a Secret in the same namespace"
+	Name string `json:"name,omitempty"`
 }
 
 // Phase is the state of a task, in one word that is also a legal label value,

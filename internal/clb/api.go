@@ -2,6 +2,7 @@ package clb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -39,9 +40,11 @@ type TaskQuery struct {
 	Region string
 	// TaskID is the RequestId that the mutating call returned.
 	TaskID string
+	// Credentials sign the call; nil for those of the API.
+	Credentials CredentialSource
 }
 
-// API polls tasks of one account. It is safe for concurrent use.
+// API polls tasks. It is safe for concurrent use.
 type API struct {
 	endpoints   Endpoints
 	credentials CredentialSource
@@ -71,7 +74,7 @@ func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Dura
 		endpoints:   endpoints,
 		credentials: credentials,
 		timeout:     timeout,
-		transport:   validatingTransport{newTransport()},
+		transport:   validatingTransport{newTransport(endpoints.roots)},
 		clients:     clients,
 	}, nil
 }
@@ -79,8 +82,8 @@ func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Dura
 // Endpoint returns where the calls of a region go.
 func (a *API) Endpoint(region string) Endpoint { return a.endpoints.For(region) }
 
-// Account identifies the account whose quota the calls count against. It stays
-// the same while keys rotate.
+// Account identifies the account of the API's own credentials, whose quota the calls
+// count against. It stays the same while keys rotate.
 func (a *API) Account() string { return a.credentials.Account() }
 
 // DescribeTaskStatus makes one call and never retries (API page 214/33823). Its
@@ -90,15 +93,16 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 	info := new(responseInfo)
 	callCtx, cancel := context.WithTimeout(context.WithValue(ctx, responseInfoKey{}, info), a.timeout)
 	defer cancel()
-	credential, err := a.credentials.Credential(callCtx)
+	source := q.Credentials
+	if source == nil {
+		source = a.credentials
+	}
+	credential, err := source.Credential(callCtx)
 	if ctx.Err() != nil {
 		return TaskStatus{}, ended(ctx)
 	}
 	if err != nil {
-		return TaskStatus{}, &Error{
-			Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
-			Message: truncate(err.Error(), maxMessageBytes), cause: err,
-		}
+		return TaskStatus{}, withoutCredential(err)
 	}
 	endpoint := a.endpoints.For(q.Region)
 	request := sdk.NewDescribeTaskStatusRequest()
@@ -119,7 +123,24 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 			Message: fmt.Sprintf("no whole answer within %v", a.timeout), cause: callCtx.Err(),
 		}
 	default:
-		return TaskStatus{}, translate(err, endpoint, credential, info)
+		failed := translate(err, endpoint, credential.redact, info)
+		failed.Account = source.Account()
+		if rejecter, ok := source.(Rejecter); ok && failed.Problem == ProblemCredentialsRejected {
+			rejecter.Rejected(credential)
+		}
+		return TaskStatus{}, failed
+	}
+}
+
+// withoutCredential is the error of a poll that the CredentialSource failed with err.
+func withoutCredential(err error) *Error {
+	var refused *Error
+	if errors.As(err, &refused) {
+		return refused
+	}
+	return &Error{
+		Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
+		Message: truncate(err.Error(), maxMessageBytes), cause: err,
 	}
 }
 
@@ -132,6 +153,16 @@ func (a *API) client(endpoint Endpoint, credential Credential) *sdk.Client {
 	if client, ok := a.clients.Get(key); ok {
 		return client
 	}
+	// As sdk.NewClient does, without its error, which is always nil.
+	client := new(sdk.Client)
+	configure(client.Init("").WithCredential(sdkCredential(credential)), endpoint, a.transport)
+	// Two callers may make a client each; either will do.
+	a.clients.Add(key, client)
+	return client
+}
+
+// configure sets what all SDK clients have in common.
+func configure(client *common.Client, endpoint Endpoint, transport http.RoundTripper) {
 	settings := profile.NewClientProfile()
 	settings.Language = "en-US"
 	settings.DisableRegionBreaker = true
@@ -141,15 +172,12 @@ func (a *API) client(endpoint Endpoint, credential Credential) *sdk.Client {
 	settings.HttpProfile.Endpoint = endpoint.Host
 	settings.HttpProfile.ReqMethod = http.MethodPost
 	settings.HttpProfile.ReqTimeout = 0 // Whole seconds only; the context does it.
-	pair := common.NewTokenCredential(credential.secretID, credential.secretKey, credential.token)
-	// As sdk.NewClient does, without its error, which is always nil.
-	client := new(sdk.Client)
-	client.Init("").WithCredential(pair).WithProfile(settings)
-	client.WithHttpTransport(a.transport)
-	client.WithRequestClient("clbtask-operator")
-	// Two callers may make a client each; either will do.
-	a.clients.Add(key, client)
-	return client
+	client.WithProfile(settings).WithHttpTransport(transport).WithRequestClient("clbtask-operator")
+}
+
+func sdkCredential(c Credential) common.CredentialIface {
+	p := c.parts()
+	return common.NewTokenCredential(p.secretID, p.secretKey, p.token)
 }
 
 // describe is the SDK's call, with its panics as errors: a body of just "null"

@@ -80,3 +80,20 @@ func classify(code string) errorInfo {
 	}
 	return errorInfo{problem: ProblemAPIUnavailable}
 }
+
+// stsProblem returns what a failed call of STS means for the polls that its
+// credential would have signed.
+func stsProblem(e *Error) Problem {
+	if e.Code == "InvalidParameter.OverLimit" { // It means "too often".
+		return ProblemAPIUnavailable
+	}
+	switch e.Problem {
+	case ProblemAPIUnreachable, ProblemCertificateUntrusted, ProblemClockSkew:
+		return e.Problem
+	case ProblemThrottled, ProblemAPIUnavailable, ProblemUnexpectedAnswer, ProblemQueryRefused:
+		return ProblemAPIUnavailable
+	default:
+		// It refuses the key, the token, the role or the request itself.
+		return ProblemCredentialsRejected
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unique"
 )
 
 // Environment variables that name the operator's key pair, as in every program
@@ -22,32 +23,57 @@ const (
 var ErrNoCredentials = errors.New("no Tencent Cloud credentials")
 
 // Credential is a key pair, with a token if it is temporary. It is a value and
-// never changes: a rotated key is another Credential. No way of printing or
-// encoding it shows the secret.
-type Credential struct {
-	secretID, secretKey, token string
-}
+// never changes: a rotated key is another Credential. Two are equal (==) if their
+// keys and tokens are. No way of printing or encoding it shows the secret, also
+// where it is an unexported field, whose methods fmt does not call: fmt follows no
+// pointer to a string.
+type Credential struct{ secretID, secretKey, token unique.Handle[string] }
+
+// keyPair are the strings of a Credential.
+type keyPair struct{ secretID, secretKey, token string }
 
 // NewCredential makes a Credential. Surrounding white space is dropped, since a
 // Secret made from a file often ends in a newline, which no HTTP header takes.
 func NewCredential(secretID, secretKey, token string) Credential {
 	return Credential{
-		secretID:  strings.TrimSpace(secretID),
-		secretKey: strings.TrimSpace(secretKey),
-		token:     strings.TrimSpace(token),
+		secretID:  unique.Make(strings.TrimSpace(secretID)),
+		secretKey: unique.Make(strings.TrimSpace(secretKey)),
+		token:     unique.Make(strings.TrimSpace(token)),
 	}
+}
+
+// parts returns the strings, all empty for the zero value.
+func (c Credential) parts() keyPair {
+	if c == (Credential{}) {
+		return keyPair{}
+	}
+	return keyPair{c.secretID.Value(), c.secretKey.Value(), c.token.Value()}
 }
 
 // fingerprint identifies the whole credential, so that a cached client never
 // outlives the key it signs with.
 func (c Credential) fingerprint() string {
-	sum := sha256.Sum256([]byte(c.secretID + "\n" + c.secretKey + "\n" + c.token))
+	p := c.parts()
+	return digest(p.secretID + "\n" + p.secretKey + "\n" + p.token)
+}
+
+// KeyFingerprint identifies the SecretId without showing it: 64 hexadecimal
+// digits. Every key has a SecretId of its own, so has every session of a role.
+func (c Credential) KeyFingerprint() string { return digest(c.parts().secretID) }
+
+func digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
 
 // redact removes the secrets from a text that came from outside.
 func (c Credential) redact(text string) string {
-	for _, secret := range []string{c.secretKey, c.token, c.secretID} {
+	p := c.parts()
+	return redact(text, p.secretKey, p.token, p.secretID)
+}
+
+func redact(text string, secrets ...string) string {
+	for _, secret := range secrets {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "[redacted]")
 		}
@@ -71,13 +97,24 @@ func (c Credential) MarshalText() ([]byte, error) { return []byte(placeholder), 
 // before every call, so that a rotated key takes effect at once. It must be safe
 // for concurrent use.
 type CredentialSource interface {
-	// Credential returns an error that wraps ErrNoCredentials if there is nothing
-	// to sign with; its text says what to set and shows no secret.
+	// Credential returns an *Error if a service refuses to issue a credential or
+	// does not answer. Any other error means that there is nothing to sign with,
+	// and should wrap ErrNoCredentials. Its text says what to set and shows no
+	// secret. It returns soon after ctx ends.
 	Credential(ctx context.Context) (Credential, error)
 	// Account identifies the account whose quota the calls count against. It
 	// stays the same while keys rotate, is fit for map keys and log lines, and
-	// shows no secret.
+	// shows no secret. It never blocks, and may change once: when the source
+	// learns the account of its key.
 	Account() string
+}
+
+// Rejecter is a CredentialSource that keeps a credential for some time, and can
+// look for a newer one if the API rejects it.
+type Rejecter interface {
+	// Rejected reports a credential that the API rejected. It never blocks; the
+	// next Credential looks for a newer one, unless that happened just before.
+	Rejected(Credential)
 }
 
 // EnvCredentials reads a key pair from environment variables.
@@ -94,10 +131,10 @@ func (e EnvCredentials) Account() string { return "environment" }
 func (e EnvCredentials) Credential(context.Context) (Credential, error) {
 	c := NewCredential(e.Getenv(EnvSecretID), e.Getenv(EnvSecretKey), e.Getenv(EnvToken))
 	var missing []string
-	if c.secretID == "" {
+	if c.parts().secretID == "" {
 		missing = append(missing, EnvSecretID)
 	}
-	if c.secretKey == "" {
+	if c.parts().secretKey == "" {
 		missing = append(missing, EnvSecretKey)
 	}
 	if len(missing) > 0 {

@@ -20,10 +20,12 @@ func TestNoWayOfPrintingACredentialShowsIt(t *testing.T) {
 	texts := []string{string(encoded)}
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%d"} {
 		texts = append(texts, fmt.Sprintf(verb, c), fmt.Sprintf(verb, &c), fmt.Sprintf(verb, []Credential{c}),
-			fmt.Sprintf(verb, struct{ Credential Credential }{c}))
+			fmt.Sprintf(verb, struct{ Credential Credential }{c}),
+			// fmt calls no method of an unexported field.
+			fmt.Sprintf(verb, struct{ credential Credential }{c}), fmt.Sprintf(verb, &struct{ session Session }{Session{Credential: c}}))
 	}
 	for _, text := range texts {
-		for _, secret := range []string{"the-id", "the-key", "the-token", "7468652d6b6579"} {
+		for _, secret := range []string{"the-id", "the-key", "the-token", "7468652d6b6579", "116, 104, 101"} {
 			if shows(text, secret) {
 				t.Errorf("%q shows %q", text, secret)
 			}
@@ -75,5 +77,18 @@ func TestARotatedKeyIsTheSameAccountAndAnotherClient(t *testing.T) {
 	}
 	if before.fingerprint() == after.fingerprint() || environment.Account() != account || account == "" {
 		t.Errorf("account %q, then %q", account, environment.Account())
+	}
+}
+
+func TestCredentialsAreEqualIfTheirPartsAre(t *testing.T) {
+	one := NewCredential("i", "k", "t")
+	if one != NewCredential(" i", "k\n", "t") || one == NewCredential("i", "k", "") || one == (Credential{}) {
+		t.Error("equality is not that of the parts")
+	}
+	if one.KeyFingerprint() != NewCredential("i", "other", "").KeyFingerprint() || one.KeyFingerprint() == NewCredential("j", "k", "t").KeyFingerprint() {
+		t.Error("the fingerprint of the key is not that of the SecretId alone")
+	}
+	if (Credential{}).fingerprint() == one.fingerprint() {
+		t.Error("no credential has the fingerprint of one")
 	}
 }

@@ -2,14 +2,9 @@ package clb
 
 import (
 	"cmp"
+	"crypto/x509"
 	"errors"
-	"fmt"
-	"net/netip"
-	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // DefaultRootDomain is the root of the hosts of Tencent Cloud's China site.
@@ -17,12 +12,23 @@ import (
 // internal.tencentcloudapi.com (inside a VPC).
 const DefaultRootDomain = "tencentcloudapi.com"
 
-// service is the name of the product in host names and signatures.
-const service = "clb"
+// The names of the services in host names and signatures.
+const (
+	serviceCLB = "clb"
+	serviceSTS = "sts"
+)
 
 // DefaultFinanceRegions are the finance regions of Tencent Cloud. They are
 // isolated and answer on no other host than their own. Treat it as a constant.
 var DefaultFinanceRegions = []string{"ap-shanghai-fsi", "ap-shenzhen-fsi", "ap-beijing-fsi"}
+
+// DefaultRegions are the regions that have a host of their own, beside those of
+// the finance sector (API page 214/33791, "Request Structure"). Treat it as a
+// constant.
+var DefaultRegions = []string{
+	"ap-bangkok", "ap-beijing", "ap-chengdu", "ap-chongqing", "ap-guangzhou", "ap-hongkong", "ap-jakarta", "ap-nanjing",
+	"ap-seoul", "ap-shanghai", "ap-singapore", "ap-tokyo", "eu-frankfurt", "na-ashburn", "na-siliconvalley", "sa-saopaulo",
+}
 
 // Endpoint is where the calls of a region go.
 type Endpoint struct {
@@ -32,131 +38,84 @@ type Endpoint struct {
 	Host string
 	// Custom says that this host is the choice of the operator's configuration,
 	// not that of Tencent Cloud's naming rule: by an override, by a root domain
-	// other than DefaultRootDomain, or by a list of finance regions that differs
-	// from DefaultFinanceRegions about this region. If such a host does not serve
-	// a region, the configuration is at fault, not the region.
+	// other than DefaultRootDomain, by regional endpoints, or by a list of finance
+	// regions that differs from DefaultFinanceRegions about this region. If such a
+	// host does not serve a region, the configuration is at fault, not the region.
 	Custom bool
 }
 
 // Endpoints is the rule that maps regions to hosts. Only the configuration makes
-// hosts: no region that users invent does. The zero value gives Tencent Cloud's
-// default hosts. Make others with NewEndpoints.
+// hosts: no region that users invent does, since a host is another bucket of the
+// quota, other connections and another name to resolve. The zero value gives
+// Tencent Cloud's default hosts. Make others with NewEndpoints.
 type Endpoints struct {
 	// overrides are the endpoints that the configuration names, by region; that
 	// of the empty region takes all others.
 	overrides map[string]Endpoint
+	// sts takes all calls of STS, if the configuration names one.
+	sts *Endpoint
 	// rootDomain is empty for DefaultRootDomain.
 	rootDomain string
 	// financeRegions is empty for DefaultFinanceRegions.
 	financeRegions []string
+	// regional are the regions beside those that have a host of their own.
+	regional []string
+	// roots are the authorities that the hosts' certificates may come from, nil for
+	// those of the system.
+	roots *x509.CertPool
 }
 
-var (
-	domainPattern = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$`)
-	regionPattern = regexp.MustCompile(`^[a-z]{2}(-[a-z0-9]{2,20}){1,3}$`)
-)
-
-// EndpointOptions are what the operator's flags say about hosts. The zero value
-// gives Tencent Cloud's default hosts.
-type EndpointOptions struct {
-	// RootDomain replaces DefaultRootDomain, unless it is empty.
-	RootDomain string
-	// FinanceRegions replaces DefaultFinanceRegions, unless it is empty. Each of
-	// them has a host of its own.
-	FinanceRegions []string
-	// Overrides are URLs that take the calls of all regions, or REGION=URL for
-	// those of one. Plain http is refused unless the host is loopback, because a
-	// signed request must not cross a network in the clear.
-	Overrides []string
-}
-
-// NewEndpoints makes the rule from the operator's flags. Its error says what to
-// give instead.
-func NewEndpoints(options EndpointOptions) (Endpoints, error) {
-	if domain := options.RootDomain; domain != "" && !domainPattern.MatchString(domain) {
-		return Endpoints{}, fmt.Errorf("--clb-root-domain %q is not a domain name: give one such as %s or intl.%s",
-			domain, DefaultRootDomain, DefaultRootDomain)
-	}
-	for _, region := range options.FinanceRegions {
-		if !regionPattern.MatchString(region) {
-			return Endpoints{}, fmt.Errorf("--clb-finance-regions: %q is not a region: give a comma-separated list without spaces, such as %s",
-				region, strings.Join(DefaultFinanceRegions, ","))
-		}
-	}
-	e := Endpoints{
-		overrides:      map[string]Endpoint{},
-		rootDomain:     options.RootDomain,
-		financeRegions: slices.Clone(options.FinanceRegions),
-	}
-	for _, raw := range options.Overrides {
-		region := ""
-		// No endpoint has an equals sign of its own: only a path or a query may.
-		if before, after, named := strings.Cut(raw, "="); named && regionPattern.MatchString(before) {
-			region, raw = before, after
-		}
-		endpoint, err := parseEndpoint(raw)
-		if err != nil {
-			return Endpoints{}, err
-		}
-		if _, twice := e.overrides[region]; twice {
-			return Endpoints{}, fmt.Errorf("--clb-endpoint is given twice for %s: leave one", cmp.Or(region, "all regions"))
-		}
-		e.overrides[region] = endpoint
-	}
-	return e, nil
-}
-
-func parseEndpoint(raw string) (Endpoint, error) {
-	u, err := url.Parse(raw)
-	if err != nil {
-		// The error of url.Parse repeats the whole text, which may hold a password.
-		return Endpoint{}, errors.New("--clb-endpoint is not [REGION=]URL: give one such as https://clb.tencentcloudapi.com")
-	}
-	shown := u.Redacted()
-	switch {
-	case u.Scheme != "https" && u.Scheme != "http", u.Hostname() == "":
-		return Endpoint{}, fmt.Errorf("--clb-endpoint %q must be [REGION=]http(s)://HOST[:PORT], such as https://clb.tencentcloudapi.com", shown)
-	case u.User != nil:
-		return Endpoint{}, fmt.Errorf("--clb-endpoint %q must not hold a user name or password", shown)
-	case u.Path != "" && u.Path != "/", u.RawQuery != "", u.Fragment != "":
-		return Endpoint{}, fmt.Errorf("--clb-endpoint %q must not have a path, query or fragment", shown)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return Endpoint{}, fmt.Errorf("--clb-endpoint %q is plain http to a host that is not loopback: use https", shown)
-	}
-	if port := u.Port(); port != "" {
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
-			return Endpoint{}, fmt.Errorf("--clb-endpoint %q has no valid port", shown)
-		}
-	}
-	return Endpoint{Scheme: u.Scheme, Host: strings.ToLower(u.Host), Custom: true}, nil
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
-// For returns the endpoint of a region.
+// For returns the endpoint of a region. The first that applies: the endpoint that
+// the configuration names for the region, that for all regions, the own host of a
+// finance region, the own host of any other region if regional endpoints are
+// switched on, the shared host.
 func (e Endpoints) For(region string) Endpoint {
 	for _, key := range []string{region, ""} {
 		if override, ok := e.overrides[key]; ok {
 			return override
 		}
 	}
-	root := cmp.Or(e.rootDomain, DefaultRootDomain)
+	endpoint, finance := e.shared(serviceCLB, region)
+	if !finance && slices.Contains(e.regional, region) {
+		return Endpoint{Scheme: "https", Host: serviceCLB + "." + region + "." + e.root(), Custom: true}
+	}
+	return endpoint
+}
+
+// errNoSTS is the error of a call of STS that must not be made.
+var errNoSTS = errors.New("--clb-endpoint replaces Tencent Cloud's hosts for all regions, so its public STS is not called, either: give --sts-endpoint, too")
+
+// STS returns the endpoint of the Security Token Service for a region: the one that
+// the configuration names, the own host of a finance region, or the shared host. It
+// returns an error that names the flag to give if the configuration sends the CLB
+// calls of all regions to a host of its own and names none for STS: a demo or a
+// private cloud must not call the public one.
+func (e Endpoints) STS(region string) (Endpoint, error) {
+	if e.sts != nil {
+		return *e.sts, nil
+	}
+	if _, all := e.overrides[""]; all {
+		return Endpoint{}, errNoSTS
+	}
+	endpoint, _ := e.shared(serviceSTS, region)
+	return endpoint, nil
+}
+
+// shared returns the host of a service by the rule of the root domain and the
+// finance regions, and reports whether region is one of these.
+func (e Endpoints) shared(service, region string) (Endpoint, bool) {
 	finance := slices.Contains(DefaultFinanceRegions, region)
-	custom := root != DefaultRootDomain
+	custom := e.root() != DefaultRootDomain
 	if len(e.financeRegions) > 0 {
 		configured := slices.Contains(e.financeRegions, region)
 		custom = custom || configured != finance
 		finance = configured
 	}
-	host := service + "." + root
+	host := service + "." + e.root()
 	if finance {
-		host = service + "." + region + "." + root
+		host = service + "." + region + "." + e.root()
 	}
-	return Endpoint{Scheme: "https", Host: host, Custom: custom}
+	return Endpoint{Scheme: "https", Host: host, Custom: custom}, finance
 }
+
+func (e Endpoints) root() string { return cmp.Or(e.rootDomain, DefaultRootDomain) }

@@ -1,7 +1,10 @@
 package clb
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -9,6 +12,8 @@ import (
 func TestHosts(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		url, root, finance, region string
+		regional                   bool
+		regions                    string
 		want                       Endpoint
 	}{
 		"a region answers on the shared host": {
@@ -71,10 +76,38 @@ func TestHosts(t *testing.T) {
 		"plain http goes to localhost": {
 			url: "http://localhost", region: "ap-guangzhou", want: Endpoint{Scheme: "http", Host: "localhost", Custom: true},
 		},
+		"regional endpoints give a region a host of its own": {
+			regional: true, region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "clb.ap-guangzhou.tencentcloudapi.com", Custom: true},
+		},
+		"regional endpoints follow the root domain": {
+			regional: true, root: "intl.tencentcloudapi.com", region: "na-ashburn",
+			want: Endpoint{Scheme: "https", Host: "clb.na-ashburn.intl.tencentcloudapi.com", Custom: true},
+		},
+		"regional endpoints give none to an invented region": {
+			regional: true, region: "xx-00000", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
+		},
+		"regional endpoints give one to a region that the configuration adds": {
+			regional: true, regions: "ap-new", region: "ap-new", want: Endpoint{Scheme: "https", Host: "clb.ap-new.tencentcloudapi.com", Custom: true},
+		},
+		"regions that the configuration adds do not switch regional endpoints on": {
+			regions: "ap-new", region: "ap-new", want: Endpoint{Scheme: "https", Host: "clb.tencentcloudapi.com"},
+		},
+		"a finance region stays what it is beside regional endpoints": {
+			regional: true, regions: "ap-shanghai-fsi", region: "ap-shanghai-fsi",
+			want: Endpoint{Scheme: "https", Host: "clb.ap-shanghai-fsi.tencentcloudapi.com"},
+		},
+		"the endpoint of a region goes before regional endpoints": {
+			regional: true, url: "ap-guangzhou=https://proxy.example", region: "ap-guangzhou",
+			want: Endpoint{Scheme: "https", Host: "proxy.example", Custom: true},
+		},
+		"the endpoint of all regions goes before regional endpoints, too": {
+			regional: true, url: "https://proxy.example", region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "proxy.example", Custom: true},
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			endpoints, err := NewEndpoints(EndpointOptions{
 				RootDomain: test.root, FinanceRegions: strings.Fields(test.finance), Overrides: strings.Fields(test.url),
+				RegionalEndpoints: test.regional, Regions: strings.Fields(test.regions),
 			})
 			if err != nil {
 				t.Fatal(err)
@@ -86,8 +119,84 @@ func TestHosts(t *testing.T) {
 	}
 }
 
+func TestHostsOfSTS(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		options EndpointOptions
+		region  string
+		want    Endpoint
+	}{
+		"a region is served by the shared host":        {EndpointOptions{}, "ap-guangzhou", Endpoint{"https", "sts.tencentcloudapi.com", false}},
+		"a finance region is served by a host its own": {EndpointOptions{}, "ap-shenzhen-fsi", Endpoint{"https", "sts.ap-shenzhen-fsi.tencentcloudapi.com", false}},
+		"the root domain holds": {
+			EndpointOptions{RootDomain: "intl.tencentcloudapi.com"}, "na-ashburn", Endpoint{"https", "sts.intl.tencentcloudapi.com", true},
+		},
+		"the list of finance regions holds": {
+			EndpointOptions{FinanceRegions: []string{"ap-nanjing-fsi"}}, "ap-nanjing-fsi", Endpoint{"https", "sts.ap-nanjing-fsi.tencentcloudapi.com", true},
+		},
+		"regional endpoints are of CLB alone": {
+			EndpointOptions{RegionalEndpoints: true}, "ap-guangzhou", Endpoint{"https", "sts.tencentcloudapi.com", false},
+		},
+		"an endpoint of STS takes all": {
+			EndpointOptions{STSEndpoint: "https://sts.example"}, "ap-shenzhen-fsi", Endpoint{"https", "sts.example", true},
+		},
+		"an endpoint of STS goes with one of CLB": {
+			EndpointOptions{STSEndpoint: "http://127.0.0.1:1", Overrides: []string{"http://127.0.0.1:2"}}, "ap-guangzhou", Endpoint{"http", "127.0.0.1:1", true},
+		},
+		"an endpoint of CLB for one region leaves STS": {
+			EndpointOptions{Overrides: []string{"ap-guangzhou=https://proxy.example"}}, "ap-guangzhou", Endpoint{"https", "sts.tencentcloudapi.com", false},
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			endpoints, err := NewEndpoints(test.options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := endpoints.STS(test.region); err != nil || got != test.want {
+				t.Errorf("got %+v, %v, want %+v", got, err, test.want)
+			}
+		})
+	}
+}
+
+func TestWithAnEndpointOfAllRegionsThePublicSTSIsNotCalled(t *testing.T) {
+	endpoints, err := NewEndpoints(EndpointOptions{Overrides: []string{"https://private.example", "ap-beijing=https://other.example"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, region := range []string{"ap-guangzhou", "ap-shanghai-fsi", "ap-beijing", ""} {
+		if endpoint, err := endpoints.STS(region); err == nil || !shows(err.Error(), "give --sts-endpoint") {
+			t.Errorf("%s: got %+v, %v", region, endpoint, err)
+		}
+	}
+	if _, err := NewSTS(endpoints).CallerIdentity(t.Context(), "ap-guangzhou", pair); !errors.Is(err, errNoSTS) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestBadCAFilesAreRefused(t *testing.T) {
+	file := func(content string) string {
+		path := filepath.Join(t.TempDir(), "ca.pem")
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	for sentence, path := range map[string]string{
+		"a file that is not there":  filepath.Join(t.TempDir(), "none"),
+		"a directory":               t.TempDir(),
+		"an empty file":             file(""),
+		"a file without PEM blocks": file("MIIB"),
+		"a file of another type":    file("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"),
+		"a broken certificate":      file("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
+	} {
+		if _, err := NewEndpoints(EndpointOptions{CAFile: path}); err == nil || !shows(err.Error(), "--ca-file") {
+			t.Errorf("%s: got %v", sentence, err)
+		}
+	}
+}
+
 func TestBadEndpointsAreRefused(t *testing.T) {
-	for sentence, test := range map[string]struct{ url, root, finance string }{
+	for sentence, test := range map[string]struct{ url, root, finance, regions, sts string }{
 		"plain http to a host that is not loopback":  {url: "http://clb.tencentcloudapi.com"},
 		"plain http to a name that looks like it":    {url: "http://localhost.example.com"},
 		"plain http to a private address":            {url: "http://10.0.0.1"},
@@ -115,9 +224,15 @@ func TestBadEndpointsAreRefused(t *testing.T) {
 		"one word for a finance region":              {finance: "shanghai"},
 		"a finance region of nothing":                {finance: "ap-shanghai-fsi,"},
 		"a space before a finance region":            {finance: "ap-shanghai-fsi, ap-beijing-fsi"},
+		"a region that brings a host":                {regions: "evil.example/"},
+		"plain http to STS":                          {sts: "http://sts.example"},
+		"an endpoint of STS for one region":          {sts: "ap-guangzhou=https://sts.example"},
+		"a password for STS":                         {sts: "https://user:hunter2@sts.example"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			options := EndpointOptions{RootDomain: test.root, Overrides: strings.Fields(test.url)}
+			options := EndpointOptions{
+				RootDomain: test.root, Overrides: strings.Fields(test.url), Regions: strings.Fields(test.regions), STSEndpoint: test.sts,
+			}
 			if test.finance != "" {
 				options.FinanceRegions = strings.Split(test.finance, ",")
 			}
@@ -126,6 +241,9 @@ func TestBadEndpointsAreRefused(t *testing.T) {
 				t.Fatal("it was accepted")
 			}
 			if test.finance != "" && !shows(err.Error(), "--clb-finance-regions") {
+				t.Errorf("the error does not name the flag: %v", err)
+			}
+			if test.sts != "" && !shows(err.Error(), "--sts-endpoint") || test.regions != "" && !shows(err.Error(), "--clb-regions") {
 				t.Errorf("the error does not name the flag: %v", err)
 			}
 			if shows(err.Error(), "hunter2") {
@@ -137,13 +255,14 @@ func TestBadEndpointsAreRefused(t *testing.T) {
 
 func TestInventedRegionsMakeNoHosts(t *testing.T) {
 	hosts := map[string]bool{}
-	for _, options := range []EndpointOptions{{}, {RootDomain: "intl.tencentcloudapi.com"}} {
+	for _, options := range []EndpointOptions{{}, {RootDomain: "intl.tencentcloudapi.com"}, {RegionalEndpoints: true}} {
 		endpoints, err := NewEndpoints(options)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for n := range 3000 {
 			hosts[endpoints.For(fmt.Sprintf("xx-%05d-fsi", n)).Host] = true
+			hosts[endpoints.For(fmt.Sprintf("ap-%05d", n)).Host] = true
 		}
 	}
 	if len(hosts) != 2 {

@@ -1,6 +1,7 @@
 package clb
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -24,7 +25,8 @@ const (
 	ProblemUnexpectedAnswer Problem = "UnexpectedAnswer"
 	// ProblemCredentialsMissing: there is nothing to sign with. No call was made.
 	ProblemCredentialsMissing Problem = "CredentialsMissing"
-	// ProblemCredentialsRejected: the API does not accept the credential.
+	// ProblemCredentialsRejected: the API does not accept the credential, or STS does
+	// not issue one.
 	ProblemCredentialsRejected Problem = "CredentialsRejected"
 	// ProblemClockSkew: the clock of this machine or of the API is wrong.
 	ProblemClockSkew Problem = "ClockSkew"
@@ -59,9 +61,13 @@ const (
 )
 
 // Error is a poll that brought no answer about the task. It says nothing about
-// how the task itself goes: a failed poll is never a failed task.
+// how the task itself goes: a failed poll is never a failed task. It never changes,
+// so that polls may share one.
 type Error struct {
 	Problem Problem
+	// Action is the call that failed, such as "AssumeRole": then the poll had no
+	// credential to sign with and was not sent. It is empty for DescribeTaskStatus.
+	Action string
 	// Scope is how far it reaches, for ProblemThrottled.
 	Scope Scope
 	// Code is the API's or the SDK's code, such as "AuthFailure.SignatureExpire",
@@ -70,6 +76,9 @@ type Error struct {
 	// Message is the API's own text, without secrets and of at most 16 KiB. It
 	// may differ from poll to poll, so it fits a log line, not a condition.
 	Message string
+	// Account is the account that polled, as its CredentialSource has it; empty if
+	// there was no credential.
+	Account string
 	// RequestID is the ID of this very call, empty if the API did not answer.
 	RequestID string
 	// Skew is how far this machine's clock is ahead of the API's (negative:
@@ -84,7 +93,7 @@ type Error struct {
 
 // Error returns one line without secrets.
 func (e *Error) Error() string {
-	text := "DescribeTaskStatus: " + string(e.Problem)
+	text := cmp.Or(e.Action, "DescribeTaskStatus") + ": " + string(e.Problem)
 	if e.Code != "" {
 		text += fmt.Sprintf(" (code %s)", e.Code)
 	}

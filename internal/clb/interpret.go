@@ -54,8 +54,9 @@ func interpret(response *sdk.DescribeTaskStatusResponse, credential Credential) 
 	return status, nil
 }
 
-// translate turns an error of the SDK into an *Error.
-func translate(err error, endpoint Endpoint, credential Credential, info *responseInfo) *Error {
+// translate turns an error of the SDK into an *Error. redact removes the secrets of
+// the call from a text.
+func translate(err error, endpoint Endpoint, redact func(string) string, info *responseInfo) *Error {
 	var own *Error
 	if errors.As(err, &own) {
 		return own
@@ -70,7 +71,7 @@ func translate(err error, endpoint Endpoint, credential Credential, info *respon
 		return unexpected(fmt.Sprintf("the error code has %d bytes", len(e.Code)))
 	}
 	known := classify(e.Code)
-	e.Problem, e.Scope, e.Message = known.problem, known.scope, credential.redact(message)
+	e.Problem, e.Scope, e.Message = known.problem, known.scope, redact(message)
 	var refused *responseError
 	switch untrusted := untrustedCertificate(err); {
 	case errors.As(err, &refused):

@@ -3,6 +3,7 @@ package clb
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -13,8 +14,9 @@ import (
 // maxHeaderBytes bounds the header of a response. Real ones are below 1 KiB.
 const maxHeaderBytes = 64 << 10
 
-// newTransport makes the connections that all clients share.
-func newTransport() *http.Transport {
+// newTransport makes the connections that all clients share. It trusts the
+// authorities in roots, or those of the system if roots is nil.
+func newTransport(roots *x509.CertPool) *http.Transport {
 	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
 	protocols := new(http.Protocols)
 	// One request a connection at a time: on a shared HTTP/2 connection, one
@@ -39,7 +41,7 @@ func newTransport() *http.Transport {
 			}
 			return conn, err
 		},
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
 		TLSHandshakeTimeout: 5 * time.Second,
 		Protocols:           protocols,
 		MaxIdleConns:        1024,

@@ -24,7 +24,28 @@ const (
 type Failure struct {
 	Problem clb.Problem
 	Code    string
+	Action  string        // The call that failed, if it is not DescribeTaskStatus.
+	Detail  string        // What to do, as the source of the credentials says; for clb.ProblemCredentialsMissing.
+	Account string        // The account that polled; for clb.ProblemTaskNotFound.
 	Skew    time.Duration // For clb.ProblemClockSkew.
+}
+
+func failureOf(err *clb.Error) Failure {
+	f := Failure{Problem: err.Problem, Code: err.Code, Action: err.Action, Skew: err.Skew}
+	if err.Problem == clb.ProblemCredentialsMissing {
+		f.Detail = err.Message // Ours, and the same each time.
+	}
+	if err.Problem == clb.ProblemTaskNotFound {
+		f.Account = err.Account // The wrong account is what is wrong most often.
+	}
+	return f
+}
+
+// sameText reports whether two failures of one problem read the same. A skew is measured
+// again each time; the first figure is good enough.
+func (f Failure) sameText(other Failure) bool {
+	f.Skew, other.Skew = 0, 0
+	return f == other
 }
 
 // problem is what is known of a clb.Problem.
@@ -52,7 +73,7 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemAPIUnavailable: {
 		reason: v1alpha1.ReasonAPIUnavailable, about: AboutEndpoint,
-		ongoing: text("The CLB API answers with errors of its own; polling goes on."),
+		ongoing: orAction(text("The CLB API answers with errors of its own; polling goes on.")),
 	},
 	clb.ProblemQueryRefused: {
 		reason: v1alpha1.ReasonQueryRefused, about: AboutEndpoint,
@@ -60,7 +81,7 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemAPIUnreachable: {
 		reason: v1alpha1.ReasonAPIUnreachable, about: AboutEndpoint,
-		ongoing: text("No usable answer comes from the CLB API; polling goes on. If this lasts, check the operator's network and proxy."),
+		ongoing: orAction(text("No usable answer comes from the CLB API; polling goes on. If this lasts, check the operator's network and proxy.")),
 	},
 	clb.ProblemUnexpectedAnswer: {
 		reason: v1alpha1.ReasonUnexpectedAnswer, about: AboutEndpoint,
@@ -78,12 +99,18 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemCredentialsMissing: {
 		reason: v1alpha1.ReasonCredentialsMissing, about: AboutAccount, needsIntervention: true,
-		ongoing: text("The operator has no Tencent Cloud credentials: create the Secret clbtask-operator-credentials with the keys secretId and secretKey " +
-			"in the operator's namespace, and restart the operator, which reads " + clb.EnvSecretID + " and " + clb.EnvSecretKey + " when it starts."),
+		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string {
+			return truncate("There are no credentials to poll with: "+trimStop(f.Detail), v1alpha1.MaxMessageLength) + "."
+		},
 	},
 	clb.ProblemCredentialsRejected: {
 		reason: v1alpha1.ReasonCredentialsRejected, about: AboutAccount, needsIntervention: true,
-		ongoing: withCode("The CLB API rejects the operator's credentials (%s): check the SecretId, the SecretKey and the token's lifetime."),
+		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string {
+			if f.Action != "" {
+				return fmt.Sprintf("Tencent Cloud refuses %s (%s), so there is no key to poll with: check the role, its trust policy and the key that assumes it.", f.Action, f.Code)
+			}
+			return fmt.Sprintf("The CLB API rejects the credentials (%s): check the SecretId, the SecretKey and the token's lifetime.", f.Code)
+		},
 	},
 	clb.ProblemClockSkew: {
 		reason: v1alpha1.ReasonClockSkew, about: AboutAccount, needsIntervention: true,
@@ -91,12 +118,16 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemAccessDenied: {
 		reason: v1alpha1.ReasonAccessDenied, about: AboutAccount, needsIntervention: true,
-		ongoing: withCode("The operator's account may not call clb:DescribeTaskStatus (%s): allow this action in CAM."),
+		ongoing: withCode("The account may not call clb:DescribeTaskStatus (%s): allow this action in CAM."),
 	},
 	clb.ProblemTaskNotFound: {
 		reason: v1alpha1.ReasonTaskNotFound, about: AboutRequest, mayAppear: true,
-		ongoing: withRequest("The CLB API does not know request ID %s in %s yet; polling goes on."),
-		final:   finalWithRequest("The CLB API does not know request ID %s in %s: check both"),
+		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
+			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s yet; polling goes on.", spec.RequestID, spec.Region, forAccount(f.Account))
+		},
+		final: func(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
+			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s: check them", spec.RequestID, spec.Region, forAccount(err.Account))
+		},
 	},
 	clb.ProblemLoadBalancerNotFound: {
 		reason: v1alpha1.ReasonLoadBalancerNotFound, about: AboutRequest, mayAppear: true,
@@ -135,8 +166,26 @@ func finalText(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
 	return fmt.Sprintf("%s. Code %s%s.", problems[err.Problem].final(spec, err), err.Code, ofCall(err.RequestID))
 }
 
+func forAccount(account string) string {
+	if account == "" {
+		return ""
+	}
+	return " for the account of " + account
+}
+
 func text(sentence string) func(v1alpha1.CLBTaskSpec, *Failure) string {
 	return func(v1alpha1.CLBTaskSpec, *Failure) string { return sentence }
+}
+
+// orAction is a text for failures of DescribeTaskStatus. Those of another call brought no
+// key to poll with.
+func orAction(ongoing func(v1alpha1.CLBTaskSpec, *Failure) string) func(v1alpha1.CLBTaskSpec, *Failure) string {
+	return func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
+		if f.Action == "" {
+			return ongoing(spec, f)
+		}
+		return fmt.Sprintf("There is no key to poll with, since %s brings no usable answer (%s); it is tried again.", f.Action, f.Code)
+	}
 }
 
 func withCode(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {

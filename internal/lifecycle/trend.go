@@ -41,10 +41,10 @@ type Trend struct {
 	// Since when polls fail or succeed, single exceptions aside; zero if they do not.
 	failing, clean time.Time
 
-	last                   Failure
-	problemSince, codeFrom time.Time     // Since when the last failure has its problem and its code.
-	heldDown               time.Duration // The hold-down of the last problem that is over.
-	replacedAfter          time.Duration // The hold-down of the failure that replaced another; zero if none did.
+	last                    Failure
+	problemSince, textSince time.Time     // Since when the last failure has its problem and its text.
+	heldDown                time.Duration // The hold-down of the last problem that is over.
+	replacedAfter           time.Duration // The hold-down of the failure that replaced another; zero if none did.
 }
 
 // shown returns what conditions show at present, nil for nothing. Nil is a series
@@ -100,10 +100,10 @@ func (t Trend) fail(err *clb.Error, steady bool, now time.Time) Trend {
 	if t.last.Problem != err.Problem {
 		t.problemSince = now
 	}
-	if t.last.Code != err.Code {
-		t.codeFrom = now
+	if !t.last.sameText(failureOf(err)) {
+		t.textSince = now
 	}
-	t.last = Failure{Problem: err.Problem, Code: err.Code, Skew: err.Skew}
+	t.last = failureOf(err)
 	if t.shouldShow(now) {
 		if t.Shown != nil {
 			t.replacedAfter = t.replaceAfter()
@@ -119,9 +119,8 @@ func (t Trend) fail(err *clb.Error, steady bool, now time.Time) Trend {
 func (t Trend) shouldShow(now time.Time) bool {
 	switch intervene := NeedsIntervention(t.last.Problem); {
 	case t.Shown != nil && t.Shown.Problem == t.last.Problem:
-		// The text stays the same unless another code lasts. A skew is measured
-		// again each time; the first figure is good enough.
-		return t.Shown.Code != t.last.Code && now.Sub(t.codeFrom) >= t.replaceAfter()
+		// The text stays the same unless another one lasts.
+		return !t.Shown.sameText(t.last) && now.Sub(t.textSince) >= t.replaceAfter()
 	case intervene && (t.Shown == nil || !NeedsIntervention(t.Shown.Problem)):
 		return now.Sub(t.problemSince) >= confirmAfter
 	case t.Shown != nil:
@@ -135,7 +134,7 @@ func (t Trend) succeed(steady bool, now time.Time) Trend {
 	if t.clean.IsZero() {
 		t.clean = now
 	}
-	t.problemSince, t.codeFrom, t.last = time.Time{}, time.Time{}, Failure{}
+	t.problemSince, t.textSince, t.last = time.Time{}, time.Time{}, Failure{}
 	if steady {
 		t.failing = time.Time{}
 	}

@@ -73,7 +73,7 @@
 // the task that was tried longest ago. Other regions of the bucket notice nothing.
 // With the first clean answers the gate lets more through, and after three it is open.
 //
-// If the account is what fails, the probes of each region slow down to one in 30 s,
+// If the account is what fails, the probes of each region slow down to one in 8 s,
 // and the first answer in any region of the bucket opens all gates that the
 // account had closed. Regions that fail while others are answered, two probes
 // in a row, do not wait for the account and open by themselves.

@@ -12,6 +12,9 @@ const (
 	// accountWeight is how many results a failure of the account counts for. It is
 	// hardly chance: three in a row close a gate.
 	accountWeight = 5
+	// maxProbePause is the longest time between two probes if the account fails. A new
+	// key is noticed after no more than that.
+	maxProbePause = 8 * time.Second
 	// healthyShare is the lowest share of clean results at which a gate is open.
 	healthyShare = 0.25
 	// surprise is the probability below which a row of failures is taken for the
@@ -172,7 +175,7 @@ func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
 	e.failures++
 	closed := healthy && !g.healthy()
 	if account && (closed || probe) {
-		g.pause = grow(g.pause, Window)
+		g.pause = min(grow(g.pause, Window), maxProbePause)
 		if closed && !g.doubted || probe && g.failed > g.bucket.answered {
 			g.bucket.suspects[g] = struct{}{}
 		}

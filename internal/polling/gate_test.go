@@ -157,7 +157,7 @@ func (c *cloud) mend(regions, each int, calm, outage time.Duration) {
 	for i := range regions {
 		region := strconv.Itoa(i)
 		probes := len(c.between(region, mended-outage/2, mended))
-		if most := int(outage/time.Minute) + 8; probes > most {
+		if most := int(outage/2/maxProbePause) + 8; probes > most {
 			c.t.Errorf("%d probes of region %s in the second half of %v, want at most %d", probes, region, outage, most)
 		}
 	}

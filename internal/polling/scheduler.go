@@ -104,26 +104,34 @@ func (s *Scheduler[K]) Stop() {
 }
 
 // Track lets a task get turns, the first one at once, until it has finished or is
-// forgotten. Tracking it again changes its bucket, if that is another one, or lets
-// another tenant with fewer tasks pay for it. Nothing else changes, and it keeps
-// its place.
+// forgotten. Tracking it again lets another tenant with fewer tasks pay for it. Nothing
+// else changes, and it keeps its place.
 func (s *Scheduler[K]) Track(task Task[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.now()
 	if e, known := s.entries[task.Key]; known {
-		if e.state == finished {
-			return
+		if e.state != finished {
+			e.lane.gate.bucket.move(e, task.Tenant, now)
 		}
-		if b := e.lane.gate.bucket; b.name == task.Bucket {
-			b.move(e, task.Tenant, now)
-			return
-		}
-		// The credential changed: another account counts from now on. A turn of the
-		// old bucket still comes back to the old bucket.
-		s.remove(e, now)
+		return
 	}
 	s.dispatch(s.add(task, now))
+}
+
+// Move lets the calls of a task count for another bucket from now on, since the account
+// of its key has changed. A turn of the old bucket still comes back to the old bucket.
+func (s *Scheduler[K]) Move(key K, to Bucket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, now := s.entries[key], s.now()
+	if e == nil || e.state == finished || e.lane.gate.bucket.name == to {
+		return
+	}
+	s.remove(e, now)
+	s.dispatch(s.add(Task[K]{
+		Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Age: now - e.born, Polled: e.answered != never,
+	}, now))
 }
 
 // Expedite makes a task due now. It keeps its place among those that are due. If it

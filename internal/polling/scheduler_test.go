@@ -239,10 +239,14 @@ func TestScheduler(t *testing.T) {
 			got.next(t)
 			track(s, "a")
 			got.none(t, "the only slot is held")
-			s.Track(Task[string]{Key: "a", Bucket: Bucket{Host: home.Host, Account: "other"}})
-			if g := got.next(t); g.key != "a" {
-				t.Errorf("%s came first", g.key)
+			other := Bucket{Host: home.Host, Account: "other"}
+			s.Move("a", other)
+			g := got.next(t)
+			if g.key != "a" || g.turn.Bucket() != other {
+				t.Errorf("%s of %v came first", g.key, g.turn.Bucket())
 			}
+			s.Move("a", other) // Nothing changes.
+			again(t, got, g.turn, InProgress, Window+1, Window+time.Millisecond)
 		},
 		"a bucket that lost its last task does not own its slots twice": func(t *testing.T, s *Scheduler[string], got grants) {
 			track(s, "a")

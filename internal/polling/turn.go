@@ -47,6 +47,9 @@ type Turn[K comparable] struct {
 // Waited returns how long the task was due before it got this turn.
 func (t *Turn[K]) Waited() time.Duration { return t.waited }
 
+// Bucket returns the quota that the call counts for.
+func (t *Turn[K]) Bucket() Bucket { return t.entry.lane.gate.bucket.name }
+
 // Return gives the turn back; only the first call counts. The answer must have
 // arrived, or the call's connection be closed: the quota's proof rests on that.
 // After a throttled call the buckets concerned get no turn for retryAfter; zero if

@@ -29,6 +29,12 @@ func TestWrongFlags(t *testing.T) {
 		"--clb-root-domain=tencentcloudapi..com": "is not a domain name",
 		"--clb-finance-regions=Shanghai":         `"Shanghai" is not a region`,
 		"--clb-finance-regions=ap-shanghai-fsi,": `"" is not a region`,
+		"--credentials=file":                     "give one of auto, env, directory, pod-identity, secret, cvm-role",
+		"--credentials=directory":                "needs --credentials-directory",
+		"--assume-role-arn=role":                 "is not a role",
+		"--assume-role-external-id=x":            "without --assume-role-arn",
+		"--sts-endpoint=http://sts.example.com":  "plain http to a host that is not loopback",
+		"--ca-file=/no/such/file":                "no such file",
 		"--watch-namespaces=web,Shop":            `"Shop" is not the name of a namespace`,
 		// Each adds to the one before.
 		"--watch-namespaces=web --watch-namespaces=Shop": `"Shop" is not the name of a namespace`,

@@ -25,6 +25,7 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
@@ -105,12 +106,12 @@ func StartCloud(settings clbsim.Config) Cloud {
 }
 
 // NewAPI makes a client of the API, for overrides as those of --clb-endpoint.
-func NewAPI(credentials clb.CredentialSource, timeout time.Duration, overrides ...string) (*clb.API, error) {
+func NewAPI(keys clb.CredentialSource, timeout time.Duration, overrides ...string) (*clb.API, error) {
 	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: overrides})
 	if err != nil {
 		return nil, err
 	}
-	return clb.NewAPI(endpoints, credentials, timeout)
+	return clb.NewAPI(endpoints, keys, timeout)
 }
 
 // Run starts an operator. transport, if not nil, stands between it and the API server.
@@ -129,7 +130,16 @@ func (c *Cluster) Run(api controllers.API, options controllers.Options, transpor
 	if err != nil {
 		return nil, err
 	}
-	if err := controllers.SetupCLBTaskController(mgr, api, options); err != nil {
+	// With an endpoint for all regions no STS is called.
+	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: []string{"http://127.0.0.1:1"}})
+	if err != nil {
+		return nil, err
+	}
+	sources, err := controllers.SourcesOf(mgr.GetAPIReader(), credentials.NewIdentities(clb.NewSTS(endpoints), ""))
+	if err != nil {
+		return nil, err
+	}
+	if err := controllers.SetupCLBTaskController(mgr, api, sources, options); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancel(context.Background())

@@ -1,0 +1,128 @@
+package credentials
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/clb"
+)
+
+const (
+	// defaultMetadataURL is Tencent Cloud's metadata service, as every CVM reaches it.
+	defaultMetadataURL = "http://metadata.tencentyun.com"
+	metadataPath       = "/latest/meta-data/cam/security-credentials/"
+	// metadataTimeout bounds one call. The service is one hop away.
+	metadataTimeout  = 2 * time.Second
+	maxMetadataBytes = 64 << 10
+)
+
+var roleNamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
+
+// cvmRole is the source of the role that is bound to the machine. All pods of the
+// machine share it.
+type cvmRole struct{ refresher }
+
+// Account implements clb.CredentialSource. A machine has one role at a time.
+func (*cvmRole) Account() string { return "CVM role" }
+
+func newCVMRole(baseURL string) *cvmRole {
+	r := new(cvmRole)
+	r.action, r.fetch = "the metadata service", newMetadata(baseURL).session
+	return r
+}
+
+// metadata is a client of the metadata service.
+type metadata struct {
+	base   string
+	client *http.Client
+}
+
+func newMetadata(baseURL string) metadata {
+	return metadata{
+		base: strings.TrimSuffix(cmp.Or(baseURL, defaultMetadataURL), "/") + metadataPath,
+		client: &http.Client{
+			Timeout: metadataTimeout,
+			// No proxy: it would answer for its own machine.
+			Transport: &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: maxMetadataBytes},
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
+		},
+	}
+}
+
+// session gets the credential of the role that is bound now.
+func (m metadata) session(ctx context.Context) (clb.Session, error) {
+	session, err := m.fetch(ctx)
+	if err != nil {
+		return clb.Session{}, fmt.Errorf("%w: the metadata service gave none for a CVM role: %w", clb.ErrNoCredentials, err)
+	}
+	return session, nil
+}
+
+func (m metadata) fetch(ctx context.Context) (clb.Session, error) {
+	body, err := m.get(ctx, "")
+	if err != nil {
+		return clb.Session{}, err
+	}
+	name := strings.TrimSpace(string(body))
+	if !roleNamePattern.MatchString(name) {
+		return clb.Session{}, errors.New("it names no role: bind one to the machine")
+	}
+	if body, err = m.get(ctx, name); err != nil {
+		return clb.Session{}, err
+	}
+	var answer struct {
+		SecretID    string `json:"TmpSecretId"`
+		SecretKey   string `json:"TmpSecretKey"`
+		Token       string
+		ExpiredTime int64
+		Code        string
+	}
+	// The errors of package json show a part of the text.
+	if json.Unmarshal(body, &answer) != nil {
+		return clb.Session{}, fmt.Errorf("the answer for the role %s is not JSON", name)
+	}
+	if answer.Code != "Success" {
+		return clb.Session{}, fmt.Errorf("the answer for the role %s is not Success but %.100q", name, answer.Code)
+	}
+	return clb.NewSession(answer.SecretID, answer.SecretKey, answer.Token, time.Unix(answer.ExpiredTime, 0))
+}
+
+// get returns the body of one answer.
+func (m metadata) get(ctx context.Context, path string) ([]byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.base+path, http.NoBody)
+	if err != nil {
+		return nil, errors.New("the URL of the metadata service is malformed")
+	}
+	response, err := m.client.Do(request)
+	var network *url.Error
+	if errors.As(err, &network) {
+		return nil, network.Err // Without the URL.
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }()
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotFound:
+		return nil, errors.New("no role is bound to the machine: bind one")
+	default:
+		return nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, maxMetadataBytes+1))
+	if err == nil && len(body) > maxMetadataBytes {
+		err = fmt.Errorf("the answer is larger than %d bytes", maxMetadataBytes)
+	}
+	return body, err
+}
