@@ -55,11 +55,11 @@ func (l load) counted() int {
 
 func loads(short bool) []load {
 	if short {
-		return append([]load{
-			{name: "1 task", tasks: 1, repeat: 4},
-			{name: "40 at once", tasks: 40, repeat: 1},
-			{name: "5/s", tasks: 50, rate: 5, repeat: 1},
-		}, failingLoads(40, 1, 10*time.Second, 15*time.Second)...)
+		return []load{
+			{name: "1 task", tasks: 1, repeat: 2},
+			{name: "40 at once, every second call fails", tasks: 40, failures: failures{share: 0.5}, repeat: 1},
+			{name: "all calls fail for 10 s, then none", tasks: 75, rate: 5, failures: failures{from: 5 * time.Second, lasting: 10 * time.Second}, repeat: 1},
+		}
 	}
 	return append([]load{
 		{name: "1 task", tasks: 1, repeat: 20},
@@ -70,25 +70,23 @@ func loads(short bool) []load {
 		{name: "10/s", tasks: 1000, rate: 10, repeat: 1},
 		{name: "15/s", tasks: 900, rate: 15, repeat: 1},
 		{name: "2000 stuck, 3/s", tasks: 180, rate: 3, stuck: 2000, lead: 3 * time.Minute, aside: true, repeat: 1},
-	}, failingLoads(200, 5, 80*time.Second, time.Minute)...)
+	}, failingLoads()...)
 }
 
 // failingLoads are the loads with calls that fail, and those to compare them with
 // that are not measured anyway.
-func failingLoads(atOnce, repeat int, lasting, outage time.Duration) []load {
-	const rate = 5
-	tasks := int(rate * lasting.Seconds())
-	together := strconv.Itoa(atOnce) + " at once"
+func failingLoads() []load {
+	const rate, tasks = 5, 400
 	twoRegions := load{name: "5/s in each of two regions", tasks: 2 * tasks, rate: 2 * rate, twoRegions: true, repeat: 1}
 	oneFails := twoRegions
 	oneFails.name, oneFails.like = "all calls of one region fail, "+twoRegions.name, twoRegions.name
 	oneFails.failures.region = secondRegion
 	return []load{
 		{name: "every second call fails, 5/s", tasks: tasks, rate: rate, failures: failures{share: 0.5}, repeat: 1},
-		{name: together + ", every second call fails", tasks: atOnce, failures: failures{share: 0.5}, like: together, repeat: repeat},
+		{name: "200 at once, every second call fails", tasks: 200, failures: failures{share: 0.5}, like: "200 at once", repeat: 5},
 		{
-			name: "all calls fail for " + strconv.Itoa(int(outage.Seconds())) + " s, then none", rate: rate, repeat: 1,
-			tasks: int(rate * (healthy + outage + healthy).Seconds()), failures: failures{from: healthy, lasting: outage},
+			name: "all calls fail for 60 s, then none", rate: rate, repeat: 1,
+			tasks: int(rate * (healthy + time.Minute + healthy).Seconds()), failures: failures{from: healthy, lasting: time.Minute},
 		},
 		twoRegions,
 		oneFails,
