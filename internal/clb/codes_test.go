@@ -1,47 +1,63 @@
 package clb
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
 
-func TestEveryCodeHasItsProblem(t *testing.T) {
-	for codes, want := range map[string]errorInfo{
-		"RequestLimitExceeded FailedOperation.RateLimitExceeded RequestLimitExceeded.New":         {ProblemThrottled, ScopeBucket},
-		"RequestLimitExceeded.UinLimitExceeded RequestLimitExceeded.GlobalRegionUinLimitExceeded": {ProblemThrottled, ScopeAccount},
-		"RequestLimitExceeded.IPLimitExceeded":                                                    {ProblemThrottled, ScopeProcess},
-		"InternalError InternalError.Db ServiceUnavailable ResourceUnavailable ResourceInUse":     {ProblemAPIUnavailable, 0},
-		"ResourceInsufficient ResponseSizeLimitExceeded FailedOperation.ResourceInOperating":      {ProblemAPIUnavailable, 0},
-		"FailedOperation": {ProblemQueryRefused, 0},
-		"InvalidParameter InvalidParameter.New ResourceNotFound ResourceNotFound.Task": {ProblemTaskNotFound, 0},
-		"InvalidParameter.LBIdNotFound":                                                                         {ProblemLoadBalancerNotFound, 0},
-		"InvalidParameter.RegionNotFound UnsupportedRegion":                                                     {ProblemInvalidRegion, 0},
-		"InvalidParameter.FormatError InvalidParameterValue InvalidParameterValue.Length":                       {ProblemInvalidRequest, 0},
-		"MissingParameter RequestSizeLimitExceeded":                                                             {ProblemInvalidRequest, 0},
-		"UnknownParameter InvalidAction NoSuchProduct NoSuchVersion ActionOffline":                              {ProblemEndpointRefused, 0},
-		"UnsupportedOperation UnsupportedProtocol InvalidRequest":                                               {ProblemEndpointRefused, 0},
-		"AuthFailure AuthFailure.SecretIdNotFound AuthFailure.SignatureFailure AuthFailure.InvalidSecretId":     {ProblemCredentialsRejected, 0},
-		"AuthFailure.TokenFailure ClientError.CredentialError":                                                  {ProblemCredentialsRejected, 0},
-		"AuthFailure.SignatureExpire":                                                                           {ProblemClockSkew, 0},
-		"AuthFailure.UnauthorizedOperation UnauthorizedOperation UnauthorizedOperation.Cam OperationDenied":     {ProblemAccessDenied, 0},
-		"IpInBlacklist IpNotInWhitelist LimitExceeded":                                                          {ProblemAccessDenied, 0},
-		"ClientError ClientError.NetworkError ClientError.ParseJsonError":                                       {ProblemAPIUnreachable, 0},
-		"DryRunOperation SomethingNew.Altogether . AuthFailureX requestlimitexceeded InvalidParameterX.FormatY": {ProblemAPIUnavailable, 0},
+func TestClassify(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		code string
+		want errorInfo
+	}{
+		"a code of its own is read whole":                   {"RequestLimitExceeded.IPLimitExceeded", errorInfo{ProblemThrottled, ScopeProcess}},
+		"an unlisted one is read as its family":             {"RequestLimitExceeded.New", errorInfo{ProblemThrottled, ScopeBucket}},
+		"a family need not be like a code of its own":       {"FailedOperation.ResourceInOperating", errorInfo{problem: ProblemAPIUnavailable}},
+		"only whole words make a family":                    {"AuthFailureX", errorInfo{problem: ProblemAPIUnavailable}},
+		"and only the first one":                            {"New.AuthFailure", errorInfo{problem: ProblemAPIUnavailable}},
+		"case matters":                                      {"requestlimitexceeded", errorInfo{problem: ProblemAPIUnavailable}},
+		"a code that is not documented ends nothing":        {"SomethingNew.Altogether", errorInfo{problem: ProblemAPIUnavailable}},
+		"nor does a family that is longer than a known one": {"InvalidParameterX.FormatError", errorInfo{problem: ProblemAPIUnavailable}},
+		"no code at all ends nothing":                       {"", errorInfo{problem: ProblemAPIUnavailable}},
 	} {
-		for code := range strings.FieldsSeq(codes) {
-			if got := classify(code); got != want {
-				t.Errorf("%s: %+v, want %+v", code, got, want)
+		t.Run(sentence, func(t *testing.T) {
+			if got := classify(test.code); got != test.want {
+				t.Errorf("%s: %+v, want %+v", test.code, got, test.want)
 			}
+		})
+	}
+}
+
+// A code of its own says something else than its family: else it is not needed.
+func TestExactCodes(t *testing.T) {
+	for code, info := range exactCodes {
+		family, _, _ := strings.Cut(code, ".")
+		if code != family && familyCodes[family] == info {
+			t.Errorf("%s says what %s says", code, family)
 		}
 	}
 }
 
+// Only what the API says of the request itself may end a task.
 func FuzzClassify(f *testing.F) {
-	f.Add("FailedOperation.RateLimitExceeded")
+	for code := range exactCodes {
+		f.Add(code)
+	}
+	for family := range familyCodes {
+		f.Add(family)
+		f.Add(family + ".New")
+	}
 	f.Add("..")
+	aboutRequest := []Problem{ProblemTaskNotFound, ProblemLoadBalancerNotFound, ProblemInvalidRegion, ProblemInvalidRequest}
 	f.Fuzz(func(t *testing.T, code string) {
-		if info := classify(code); info.problem == "" {
-			t.Errorf("%q has no problem", code)
+		info := classify(code)
+		family, _, _ := strings.Cut(code, ".")
+		says := slices.Contains([]string{
+			"InvalidParameter", "InvalidParameterValue", "MissingParameter", "ResourceNotFound", "UnsupportedRegion", "RequestSizeLimitExceeded",
+		}, family)
+		if ends := slices.Contains(aboutRequest, info.problem); info.problem == "" || ends != says {
+			t.Errorf("%q is %s", code, info.problem)
 		}
 	})
 }
