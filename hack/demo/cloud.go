@@ -1,151 +1,109 @@
 package main
 
 import (
-	"bufio"
+	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io"
-	"net/http/httptest"
-	"os"
+	"slices"
+	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
-	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
 const (
-	// samplesFile holds the CLBTasks that are applied. Their request IDs and
-	// regions are read from it, so that the simulated cloud knows the same.
+	installed   = "config/default"
 	samplesFile = "config/samples/clb_v1alpha1_clbtask.yaml"
-	// roundTrip is what a call within a region takes.
-	roundTrip = 20 * time.Millisecond
 )
 
-// part is what the cloud makes of a sample, and what must come of it.
-type part struct {
-	known bool // Whether there is such a task.
-	// duration, result, message and loadBalancers are as in clbsim.Task.
-	duration      time.Duration
-	result        clbsim.Result
-	message       string
-	loadBalancers []string
-
-	waitFor string // What kubectl waits for.
-	phase   v1alpha1.Phase
-	reason  string // Of the condition Ready.
+// sample is a CLBTask of samplesFile.
+type sample struct {
+	name   string
+	phase  v1alpha1.Phase // The expected one.
+	reason string         // The expected one, of the condition Ready.
+	task   clbsim.Task    // In the cloud; without an ID if the cloud does not know it.
 }
 
-// cast has a part for each sample, by its name.
-var cast = map[string]part{
-	"create-web-lb": {
-		known: true, duration: 4 * time.Second, result: clbsim.Succeeded, loadBalancers: []string{"lb-6efswuxa"},
-		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonTaskSucceeded,
-	},
-	"bind-backends": {
-		known: true, duration: 3 * time.Second, result: clbsim.Failed,
-		message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer.",
-		waitFor: "condition=Failed", phase: v1alpha1.PhaseFailed, reason: v1alpha1.ReasonTaskFailed,
-	},
-	"finance-listener": {
-		known: true, duration: 6 * time.Second, result: clbsim.Succeeded,
-		waitFor: "condition=Succeeded", phase: v1alpha1.PhaseSucceeded, reason: v1alpha1.ReasonTaskSucceeded,
-	},
+var samples = []sample{
+	{"create-web-lb", v1alpha1.PhaseSucceeded, v1alpha1.ReasonTaskSucceeded, clbsim.Task{
+		ID: "55c85074-3e7f-4c6d-864f-673660d4f8de", Region: "ap-guangzhou", Duration: 4 * time.Second, LoadBalancerIDs: []string{"lb-6efswuxa"},
+	}},
+	{"bind-backends", v1alpha1.PhaseFailed, v1alpha1.ReasonTaskFailed, clbsim.Task{
+		ID: "0b9f6f5e-7d51-4c58-9a0e-3c1b8a4d2e61", Region: "ap-guangzhou", Duration: 3 * time.Second,
+		Result: clbsim.Failed, Message: "The backend ins-5f2k8p1c is not in the VPC of the load balancer.",
+	}},
+	{"finance-listener", v1alpha1.PhaseSucceeded, v1alpha1.ReasonTaskSucceeded, clbsim.Task{
+		ID: "7f0c2d9a-52c1-4f0b-8f6d-1f7f5f0f9b3c", Region: "ap-shanghai-fsi", Duration: 6 * time.Second,
+	}},
 	// It becomes Unknown after some two minutes: longer than a demo should take.
-	"mistyped-request": {
-		waitFor: `jsonpath={.status.conditions[?(@.type=="Ready")].reason}=` + v1alpha1.ReasonTaskNotFound,
-		phase:   v1alpha1.PhasePending, reason: v1alpha1.ReasonTaskNotFound,
-	},
+	{"mistyped-request", v1alpha1.PhasePending, v1alpha1.ReasonTaskNotFound, clbsim.Task{}},
 }
 
-// spares are request IDs to try things with, in a demo that is kept.
+// spares are the tasks of more.yaml, to try things with in a demo that is kept.
 var spares = []clbsim.Task{
-	{ID: "demo-succeeds-10s", FromFirstPoll: true, Duration: 10 * time.Second, LoadBalancerIDs: []string{"lb-5b2k9t0e"}},
-	{ID: "demo-fails-10s", FromFirstPoll: true, Duration: 10 * time.Second, Result: clbsim.Failed, Message: "The listener port 443 is in use."},
+	{ID: "demo-succeeds-10s", Duration: 10 * time.Second, LoadBalancerIDs: []string{"lb-5b2k9t0e"}},
+	{ID: "demo-fails-10s", Duration: 10 * time.Second, Result: clbsim.Failed, Message: "The listener port 443 is in use."},
 	{ID: "demo-never-ends", Result: clbsim.Stuck},
 }
 
-// sample is one CLBTask that is applied, with its part.
-type sample struct {
-	name, requestID, region string
-	part
+// waitFor is what kubectl waits for.
+func (s sample) waitFor() string {
+	if s.phase.Final() {
+		return "condition=" + string(s.phase)
+	}
+	return `'jsonpath={.status.conditions[?(@.type=="Ready")].reason}=` + s.reason + "'"
 }
 
-// readSamples reads the samples in their order. Each must have a part, and each
-// part a sample.
-func readSamples(file string) (_ []sample, err error) {
-	content, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, content.Close()) }()
-	decoder := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(content), 4096)
-	var samples []sample
-	for {
-		var task v1alpha1.CLBTask
-		if err := decoder.Decode(&task); errors.Is(err, io.EOF) {
-			break
-		} else if err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-		played, ok := cast[task.Name]
-		if !ok {
-			return nil, fmt.Errorf("%s: the demo has no part for %q", file, task.Name)
-		}
-		samples = append(samples, sample{task.Name, task.Spec.RequestID, task.Spec.Region, played})
-	}
-	if len(samples) != len(cast) {
-		return nil, fmt.Errorf("%s: there are %d samples, and the demo has %d parts", file, len(samples), len(cast))
-	}
-	return samples, nil
-}
-
-// cloud is the simulated CLB API, with one account.
-type cloud struct {
-	*clbsim.Simulator
-	server     *httptest.Server
-	credential clbsim.Credential
-}
-
-func startCloud(samples []sample, keep bool) *cloud {
-	c := &cloud{credential: clbsim.Credential{SecretID: "AKID" + rand.Text(), SecretKey: rand.Text()}}
-	c.Simulator = clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{c.credential}, RoundTrip: roundTrip})
+// newCloud returns the simulated CLB API, and its only credential.
+func newCloud() (*clbsim.Simulator, clbsim.Credential) {
+	credential := clbsim.Credential{SecretID: "AKID" + rand.Text(), SecretKey: rand.Text()}
+	sky := clbsim.New(clbsim.Config{Credentials: []clbsim.Credential{credential}, RoundTrip: 20 * time.Millisecond})
+	tasks := slices.Clone(spares)
 	for _, s := range samples {
-		if s.known {
-			c.AddTask(clbsim.Task{
-				ID: s.requestID, Region: s.region, Duration: s.duration,
-				FromFirstPoll: true, // However long the operator takes to start, the task is seen to run.
-				Result:        s.result, Message: s.message, LoadBalancerIDs: s.loadBalancers,
-			})
+		tasks = append(tasks, s.task)
+	}
+	for _, task := range tasks {
+		if task.ID != "" {
+			task.FromFirstPoll = true // However late it is polled, it is seen to run.
+			sky.AddTask(task)
 		}
 	}
-	if keep {
-		for _, spare := range spares {
-			c.AddTask(spare)
+	return sky, credential
+}
+
+// check returns the first difference from the expected results, or nil. Of all calls
+// that the cloud counted, ours bore a right signature.
+func check(tasks []v1alpha1.CLBTask, all int, ours clbsim.AccountStats) error {
+	for _, s := range samples {
+		i := slices.IndexFunc(tasks, func(task v1alpha1.CLBTask) bool { return task.Name == s.name })
+		if i < 0 {
+			return fmt.Errorf("the CLBTask %s is gone", s.name)
+		}
+		if err := s.check(tasks[i].Status); err != nil {
+			return fmt.Errorf("the CLBTask %s: %w", s.name, err)
 		}
 	}
-	c.server = httptest.NewServer(c)
-	return c
+	if ours.Throttled > 0 || ours.Arrivals == 0 || ours.Arrivals != all {
+		return fmt.Errorf("the cloud counted %d calls, %d of the operator, and throttled %d", all, ours.Arrivals, ours.Throttled)
+	}
+	return nil
 }
 
-// environment holds the credential for the operator, and nobody else.
-func (c *cloud) environment() []string {
-	return []string{clb.EnvSecretID + "=" + c.credential.SecretID, clb.EnvSecretKey + "=" + c.credential.SecretKey}
-}
-
-// stats are those of the operator's calls that bore a right signature; total is
-// the number of all calls.
-func (c *cloud) stats() (total int, verified clbsim.AccountStats) {
-	stats := c.Stats()
-	return stats.Calls, stats.Accounts[c.credential.SecretID]
-}
-
-// end returns when the cloud was done with a sample, zero for one it does not
-// know.
-func (c *cloud) end(s sample) time.Time {
-	task, _ := c.Task(s.requestID)
-	return task.End()
+func (s sample) check(status v1alpha1.CLBTaskStatus) error {
+	type result struct {
+		phase                          v1alpha1.Phase
+		reason, message, loadBalancers string
+		complete                       bool
+	}
+	ready := cmp.Or(meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady), &metav1.Condition{})
+	got := result{status.Phase, ready.Reason, status.Message, strings.Join(status.LoadBalancerIDs, " "), status.CompletionTime != nil}
+	want := result{s.phase, s.reason, s.task.Message, strings.Join(s.task.LoadBalancerIDs, " "), s.phase.Final()}
+	if got != want {
+		return fmt.Errorf("the status has %+v instead of %+v", got, want)
+	}
+	return nil
 }

@@ -7,11 +7,11 @@
 //
 //	bin/demo --manager bin/manager [--keep]
 //
-// Exit codes: 0 when all came out as it should, and after an interrupted --keep;
-// 2 for wrong flags; 130 when interrupted earlier; 1 for all else.
+// Exit codes: 0 if everything is as it should be, and after an interrupted --keep;
+// 2 for wrong flags; 130 if it is interrupted earlier; 1 for all other errors.
 //
 // It starts no pods (there is no kubelet), needs no container runtime, and
-// touches neither a cluster nor an account of the user's.
+// touches no cluster and no account of the user.
 package main
 
 import (
@@ -19,127 +19,58 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
 	"time"
 )
 
-// errInterrupted is why a demo ended before its end.
-var errInterrupted = errors.New("interrupted")
-
-// usageError is a wrong command line.
-type usageError struct{ error }
-
-// settings are the flags, and what the environment adds to them.
-type settings struct {
-	manager string
-	keep    bool
-	assets  string
-}
-
 func main() {
+	d := demo{out: os.Stdout, began: time.Now(), assets: os.Getenv("KUBEBUILDER_ASSETS")}
+	flags := flag.NewFlagSet("demo", flag.ExitOnError) // It exits with 2, or with 0 after --help.
+	flags.StringVar(&d.manager, "manager", "bin/manager", "the operator's `file`, as make build makes it")
+	flags.BoolVar(&d.keep, "keep", false, "stay up until Ctrl-C, to try more")
+	_ = flags.Parse(os.Args[1:])
+	if flags.NArg() > 0 {
+		_, _ = fmt.Fprintf(os.Stderr, "demo: unexpected argument %q (see --help)\n", flags.Arg(0))
+		os.Exit(2)
+	}
 	// SIGPIPE is among them because a reader that goes away (`make demo | head`)
 	// must not leave a control plane behind. The context is never released: a
-	// second Ctrl-C must not cut the cleaning up short, which is bounded anyway.
+	// second Ctrl-C must not interrupt the cleaning up, which is bounded anyway.
 	ends := []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGPIPE}
 	if !signal.Ignored(syscall.SIGHUP) {
 		ends = append(ends, syscall.SIGHUP)
 	}
 	ctx, _ := signal.NotifyContext(context.Background(), ends...)
-	err := run(whileParentLives(ctx), os.Args[1:], os.Stdout)
+	err := missing(d.assets, d.manager)
+	if err == nil {
+		err = d.run(ctx)
+		d.step("Everything is stopped and removed")
+	}
 	if err != nil {
-		_, _ = fmt.Fprintln(os.Stderr, "demo:", strings.ReplaceAll(err.Error(), "\n", "; "))
+		_, _ = fmt.Fprintln(os.Stderr, "demo:", err)
 	}
 	os.Exit(exitCode(err))
 }
 
 func exitCode(err error) int {
-	var usage usageError
 	switch {
 	case err == nil:
 		return 0
-	case errors.As(err, &usage):
-		return 2
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, context.Canceled): // So is the cause that a signal leaves.
 		return 130
 	default:
 		return 1
 	}
 }
 
-// whileParentLives ends the context with the parent process: `go run` dies of a
-// SIGTERM without passing it on, and what it ran would go on alone.
-func whileParentLives(ctx context.Context) context.Context {
-	ctx, cancel := context.WithCancel(ctx)
-	parent := os.Getppid()
-	go func() {
-		defer cancel()
-		tick := time.NewTicker(500 * time.Millisecond)
-		defer tick.Stop()
-		for os.Getppid() == parent {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return ctx
-}
-
-func run(ctx context.Context, args []string, out io.Writer) error {
-	s, err := parse(args, out)
-	if errors.Is(err, flag.ErrHelp) {
-		return nil
-	}
-	if err != nil {
-		return usageError{err}
-	}
-	s.assets = os.Getenv("KUBEBUILDER_ASSETS")
-	if err := s.complete(); err != nil {
-		return err
-	}
-	screen := newScreen(out)
-	err = present(ctx, s, screen)
-	if err == nil || errors.Is(err, errInterrupted) {
-		screen.step("Everything is stopped and removed")
-	}
-	return err
-}
-
-// parse reads the flags; --help is written to help.
-func parse(args []string, help io.Writer) (settings, error) {
-	var s settings
-	flags := flag.NewFlagSet("demo", flag.ContinueOnError)
-	flags.SetOutput(io.Discard)
-	flags.StringVar(&s.manager, "manager", "bin/manager", "The operator's `file`, as `make build` makes it.")
-	flags.BoolVar(&s.keep, "keep", false, "Stay up until Ctrl-C, to try more.")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		_, _ = fmt.Fprintln(help, "demo runs the operator against a simulated cloud on this machine. Flags:")
-		flags.SetOutput(help)
-		flags.PrintDefaults()
-		return s, flag.ErrHelp
-	case err != nil:
-		return s, fmt.Errorf("%w (see --help)", err)
-	case flags.NArg() > 0:
-		return s, fmt.Errorf("unexpected argument %q (see --help)", flags.Arg(0))
-	}
-	return s, nil
-}
-
-// complete tells what is missing that `make demo` would have made.
-func (s settings) complete() error {
-	if s.assets == "" {
-		return errors.New("KUBEBUILDER_ASSETS is not set: run `make demo`, which sets it and builds what is missing")
-	}
-	files := []string{s.manager, installed, samplesFile}
+// missing reports what `make demo` would have made.
+func missing(assets, manager string) error {
+	files := []string{manager, installed, samplesFile}
 	for _, name := range []string{"etcd", "kube-apiserver", "kubectl"} {
-		files = append(files, filepath.Join(s.assets, name))
+		files = append(files, filepath.Join(assets, name))
 	}
 	for _, file := range files {
 		if _, err := os.Stat(file); err != nil {
