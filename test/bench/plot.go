@@ -83,7 +83,8 @@ func plotMeans(file string, results []result) error {
 		return nil
 	}
 	p.Legend.Left = true
-	p.X.Max++ // For the last number.
+	p.X.Max++                          // For the last number.
+	p.Y.Max = max(p.Y.Max, 10*p.Y.Min) // A single mean would get an axis that includes 0, which has no logarithm.
 	return save(p, file)
 }
 
