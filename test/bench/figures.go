@@ -25,7 +25,7 @@ type figures struct {
 	runs             int
 }
 
-// measure works the figures of a run out, now that it ends.
+// measure computes the figures of a run that ends now.
 func (r *run) measure(now time.Time, l load) figures {
 	f := figures{runs: 1}
 	var last, lastEnd time.Time
@@ -77,7 +77,7 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// add takes in another repetition.
+// add adds another repetition.
 func (f *figures) add(o figures) {
 	n, m := float64(f.runs), float64(o.runs)
 	mean := func(a, b float64) float64 { return (a*n + b*m) / (n + m) }

@@ -132,7 +132,7 @@ func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 		answered, decided := seen[1+i].when(j)
 		first, verdict = max(first, answered.Sub(begun).Seconds()), max(verdict, decided.Sub(j.end).Seconds())
 		if decided.Sub(j.end) > limit {
-			// Whether it was polled late, or the answer or its write was lost.
+			// Either it was polled late, or the answer or its write was lost.
 			fmt.Printf("%s: %v late, polled at (s from its end): %s\n", id, decided.Sub(j.end), r.polled(j))
 		}
 	}
@@ -144,8 +144,8 @@ func (c *cluster) newcomers(ctx context.Context, name string) ([]goal, error) {
 	}, nil
 }
 
-// when returns when a job was first seen as running, and when as decided; now
-// where it was not.
+// when returns when a job was first seen as running, and when as decided; now if it
+// was not.
 func (o *observer) when(j *job) (running, decided time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
