@@ -59,11 +59,11 @@ gitops-table: ## Write what test-gitops finds: docs/gitops.md, readings, dumps, 
 .PHONY: bench
 bench: envtest ## Compare ways to poll, side by side; about an hour. Writes docs/benchmarks.
 	@mkdir -p bin
-	@go test -run '^TestCompareOrders$$' ./internal/polling -args -compare="$(LOCALBIN)/orders.md"
-	@{ printf '\n## The cost of a decision\n\n```\n'; go test -run '^$$' -bench . ./internal/polling; go test -run '^$$' -bench . ./controllers; printf '```\n'; } | tee -a "$(LOCALBIN)/orders.md"
+	@go test -run '^TestCompareOrders$$' ./internal/polling -args -compare="$(LOCALBIN)/orders.json"
+	@{ go test -run '^$$' -bench . ./internal/polling; go test -run '^$$' -bench . ./controllers; } | tee "$(LOCALBIN)/cost.txt"
 	@go build -o bin/clbsim ./internal/clbsim/cmd/clbsim
 	@go -C test/bench build -o "$(LOCALBIN)/bench" .
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -simulator bin/clbsim -append "$(LOCALBIN)/orders.md" -out docs/benchmarks
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -simulator bin/clbsim -orders "$(LOCALBIN)/orders.json" -cost "$(LOCALBIN)/cost.txt" -out docs/benchmarks
 
 .PHONY: bench-short
 bench-short: envtest ## See that the benchmarks run, with small loads.
@@ -110,7 +110,7 @@ verify: generate tidy versions-check lint manifests-check ## Regenerate and lint
 
 .PHONY: clean
 clean: ## Remove what was compiled, but for the control plane in bin/k8s.
-	@rm -rf bin/manager bin/demo bin/bench bin/clbsim bin/orders.md bin/tools dist
+	@rm -rf bin/manager bin/demo bin/bench bin/clbsim bin/orders.json bin/cost.txt bin/tools dist
 
 .PHONY: help
 help: ## Show this list.

@@ -1,13 +1,12 @@
 package polling
 
 import (
+	"encoding/json"
 	"flag"
 	"fmt"
 	"math"
 	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -145,30 +144,31 @@ func TestOrderBesideStuckTasks(t *testing.T) {
 	}
 }
 
-// TestCompareOrders writes the table of docs/benchmarks.
+// TestCompareOrders writes the rows of a table of docs/benchmarks, as JSON.
 func TestCompareOrders(t *testing.T) {
 	if *compareTo == "" {
 		t.Skip("it measures, and asserts nothing: give -compare FILE")
 	}
 	const seeds = 10
-	var text strings.Builder
-	text.WriteString("## Orders of the queue, in virtual time\n\n" +
-		"The scheduler itself on a virtual clock: 20 slots, round trip 20 ms, durations as above; mean of " + strconv.Itoa(seeds) + " seeds.\n" +
-		"Seconds from a task's end to its detection, mean / p99; calls a task. The second row is the order that x·√h gives.\n\n| load |")
+	rows := [][]string{{"load"}}
 	for _, o := range orders {
-		text.WriteString(" " + o.name + " |")
+		rows[0] = append(rows[0], o.name)
 	}
-	text.WriteString("\n| --- |" + strings.Repeat(" ---: |", len(orders)) + "\n")
 	for _, v := range virtualLoads {
-		text.WriteString("| " + v.String() + " |")
+		row := []string{v.String()}
 		for _, order := range orders {
 			o := v.over(t, order.worth, order.oracle, seeds)
-			fmt.Fprintf(&text, " %.2f / %.1f; %.2f |", o.mean, o.p99, o.calls)
+			row = append(row, fmt.Sprintf("%.2f / %.1f; %.2f", o.mean, o.p99, o.calls))
 		}
-		text.WriteString("\n")
+		rows = append(rows, row)
 	}
-	text.WriteString("\n" + virtualLoads[5].byDraw(t) + "\n" + manyTasks(t))
-	if err := os.WriteFile(*compareTo, []byte(text.String()), 0o644); err != nil {
+	text, err := json.Marshal(map[string]any{
+		"Seeds": seeds, "Rows": rows, "Notes": []string{virtualLoads[5].byDraw(t), manyTasks(t)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(*compareTo, text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

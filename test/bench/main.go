@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -20,13 +19,13 @@ import (
 
 // settings are what the flags say.
 type settings struct {
-	out, crds, more string
-	simulator       string
-	seed            uint64
-	short           bool
-	only            *regexp.Regexp
-	operator        bool
-	log             io.Writer
+	out, crds, simulator string
+	orders, cost         string
+	seed                 uint64
+	short                bool
+	only                 *regexp.Regexp
+	operator             bool
+	log                  io.Writer
 }
 
 func main() {
@@ -35,7 +34,8 @@ func main() {
 	flag.StringVar(&s.out, "out", "", "write the report and its plots to this `folder`")
 	flag.StringVar(&s.crds, "crds", "../../config/crd/bases", "the `folder` of the CRD")
 	flag.StringVar(&s.simulator, "simulator", "../../bin/clbsim", "the `program` of internal/clbsim/cmd/clbsim")
-	flag.StringVar(&s.more, "append", "", "append the text of this `file` to the report")
+	flag.StringVar(&s.orders, "orders", "", "report the comparison of orders in this `file` of internal/polling")
+	flag.StringVar(&s.cost, "cost", "", "report the output of Go benchmarks in this `file`")
 	flag.Uint64Var(&s.seed, "seed", 1, "draw the tasks from this seed")
 	flag.BoolVar(&s.short, "short", false, "small loads only, to see that everything runs")
 	flag.BoolVar(&s.operator, "operator", false, "measure the whole operator only, without the strategies beside it")
@@ -57,9 +57,12 @@ func fail(err error) {
 	os.Exit(1)
 }
 
-// run measures everything, and reports.
+// run measures everything and reports it.
 func (s settings) run(ctx context.Context) error {
-	before := noise()
+	p := page{Before: noise()}
+	if err := p.read(s.orders, s.cost); err != nil {
+		return err
+	}
 	var all []load
 	for _, l := range loads(s.short) {
 		if s.only.MatchString(l.name) {
@@ -72,7 +75,9 @@ func (s settings) run(ctx context.Context) error {
 		if results, err = s.compare(ctx, all); err != nil {
 			return err
 		}
-		fmt.Fprint(s.log, loadTables(results, all))
+		if err := pageTemplate.ExecuteTemplate(s.log, "loads", sections(results, all)); err != nil {
+			return err
+		}
 	}
 	operated, goals, err := s.operate(ctx, all)
 	if err != nil {
@@ -80,7 +85,11 @@ func (s settings) run(ctx context.Context) error {
 	}
 	// The operator stands beside the strategies.
 	results = append(results, operated...)
-	report := s.report(all, results, goals, before)
+	p.Goals, p.Loads = goalRows(goals), sections(results, all)
+	report, err := s.report(p)
+	if err != nil {
+		return err
+	}
 	fmt.Fprint(s.log, report)
 	if s.out == "" {
 		return nil
@@ -98,8 +107,8 @@ func (s settings) compare(ctx context.Context, all []load) ([]result, error) {
 	return slices.Concat(results...), errors.Join(err, ctx.Err())
 }
 
-// inLanes does something with every load, one after the other, and beside that
-// with those that run aside.
+// inLanes does something with every load, one after the other. Those that run aside
+// have a lane of their own.
 func inLanes(all []load, do func(i int, l load) error) error {
 	failed := make([]error, len(all))
 	var lanes sync.WaitGroup
@@ -150,7 +159,7 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 	return of, <-failed
 }
 
-// operate puts the loads on the whole operator, and what it alone is for.
+// operate puts the loads on the whole operator, and those that no strategy has.
 func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, error) {
 	c, err := startCluster(s.crds, s.simulator)
 	if err != nil {
@@ -200,67 +209,21 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 	return results, slices.Concat(goals...), nil
 }
 
-func (s settings) report(all []load, results []result, goals []goal, before string) string {
+// report renders the page.
+func (s settings) report(p page) (string, error) {
+	p.Date, p.Machine, p.After = time.Now().UTC().Format(time.DateOnly), machine(), noise()
+	p.Seed, p.Quota, p.RoundTrip, p.Median, p.Sigma, p.Longest = s.seed, quota, roundTrip, medianSeconds, sigma, longestTask
 	var text strings.Builder
-	fmt.Fprintf(&text, `# Benchmarks
-
-Written by %[1]smake bench%[1]s on %[2]s, with %[3]s; seed %[4]d.
-Load averages of the machine: %[5]s before, %[6]s after.
-
-The real SDK speaks HTTP to a simulated API: %[7]d requests a second in any second, round trip %[8]v. Tasks last log-normally
-(median %[9]d s, sigma %[10]v, at most %[11]v); one in ten fails. Every strategy meets the same tasks, with a quota of its own, at the
-same time. Latency goes from a task's end to its verdict, over all tasks: one without a verdict counts up to the end of the run.
-The lower bound of the makespan is max(the last end, N/%[7]d s): no program that keeps to the quota can be faster.
-
-## The goals, through the whole operator on a real API server
-
-From the end of the simulated task to the condition seen by a watch. The cost of 1,000,000 tracked tasks (goal: 3 µs a decision,
-300 bytes a task in the scheduler) is measured at the end of this page, and how far the figures of 200 at once depend on the draw.
-
-%[12]s
-## Side by side
-
-"round robin" and "oracle" use the same slots as ours; the oracle knows each end and polls once. The peers are described in
-test/bench/peers.go. "The whole operator" ran by itself, with an API server on the same machine.
-`, "`", time.Now().UTC().Format(time.DateOnly), machine(), s.seed, before, noise(), quota, roundTrip,
-		medianSeconds, sigma, longestTask, goalTable(goals))
-	text.WriteString("\n![share detected within a time](latency-10-per-second.svg)\n\n![mean latency by load](latency-by-load.svg)\n")
-	text.WriteString(loadTables(results, all))
-	return text.String()
+	err := pageTemplate.Execute(&text, p)
+	return text.String(), err
 }
 
-// write writes the report, its figures and its plots.
+// write writes the report and its plots.
 func (s settings) write(report string, results []result) error {
-	if s.more != "" {
-		more, err := os.ReadFile(s.more)
-		if err != nil {
-			return err
-		}
-		report += "\n" + string(more)
-	}
 	if err := os.MkdirAll(s.out, 0o755); err != nil {
 		return err
 	}
 	if err := os.WriteFile(filepath.Join(s.out, "README.md"), []byte(report), 0o644); err != nil {
-		return err
-	}
-	figures := map[string]map[string]map[string]float64{}
-	for _, r := range results {
-		if figures[r.load.name] == nil {
-			figures[r.load.name] = map[string]map[string]float64{}
-		}
-		figures[r.load.name][r.strategy] = map[string]float64{
-			"mean_seconds": r.mean(), "p50_seconds": r.quantile(0.5), "p99_seconds": r.quantile(0.99),
-			"makespan_over_bound": r.makespan, "calls_per_task": r.calls, "throttled": float64(r.throttled),
-			"given_up": float64(r.gaveUp), "undecided": float64(r.undecided), "wrong": float64(r.wrong),
-			"status_writes_per_task": r.writes, "calls_per_second_while_failing": r.probes, "full_rate_after_seconds": r.recovery,
-		}
-	}
-	text, err := json.MarshalIndent(figures, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(s.out, "figures.json"), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
 	return plotAll(s.out, results)

@@ -1,14 +1,76 @@
 package main
 
 import (
+	_ "embed" // For the template.
+	"encoding/json"
 	"fmt"
 	"os"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"text/template"
+	"time"
 	"unicode/utf8"
 )
+
+//go:embed page.md.tmpl
+var pageText string
+
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"table": table}).Parse(pageText))
+
+// page is the data of the template.
+type page struct {
+	Date, Machine string
+	Before, After string // The load averages of the machine.
+
+	Seed      uint64
+	Quota     int
+	RoundTrip time.Duration
+	Median    int
+	Sigma     float64
+	Longest   time.Duration
+
+	Goals  [][]string
+	Loads  []section
+	Orders *comparison
+	Cost   string // What the Go benchmarks print.
+}
+
+// section is a load, with a row for each strategy.
+type section struct {
+	Name, Description string
+	Rows              [][]string
+}
+
+// comparison is that of the orders of the queue, as internal/polling writes it.
+type comparison struct {
+	Seeds int
+	Rows  [][]string
+	Notes []string
+}
+
+// read adds the results of other programs, if the files have names.
+func (p *page) read(orders, cost string) error {
+	if orders != "" {
+		content, err := os.ReadFile(orders)
+		if err != nil {
+			return err
+		}
+		if err := json.Unmarshal(content, &p.Orders); err != nil {
+			return fmt.Errorf("%s: %w", orders, err)
+		}
+		if p.Orders == nil || len(p.Orders.Rows) == 0 {
+			return fmt.Errorf("%s holds no comparison", orders)
+		}
+	}
+	if cost != "" {
+		content, err := os.ReadFile(cost)
+		p.Cost = string(content)
+		return err
+	}
+	return nil
+}
 
 // result is a strategy under a load.
 type result struct {
@@ -20,63 +82,58 @@ type result struct {
 // table renders rows as a Markdown table with aligned columns; the first row is
 // the head, the first column text and the others numbers.
 func table(rows [][]string) string {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+	rule := make([]string, len(rows[0]))
+	for i := range rule {
+		width := 3
+		for _, row := range rows {
+			width = max(width, utf8.RuneCountInString(row[i]))
 		}
+		rule[i] = strings.Repeat("-", width-1) + ":"
 	}
+	rule[0] = strings.ReplaceAll(rule[0], ":", "-")
 	var text strings.Builder
-	for r, row := range rows {
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-			if i == 0 {
-				text.WriteString("| " + cell + pad)
-			} else {
-				text.WriteString(" | " + pad + cell)
-			}
+	for _, row := range slices.Insert(slices.Clone(rows), 1, rule) {
+		fmt.Fprintf(&text, "| %-*s |", len(rule[0]), row[0])
+		for i, cell := range row[1:] {
+			fmt.Fprintf(&text, " %*s |", len(rule[1+i]), cell)
 		}
-		text.WriteString(" |\n")
-		if r == 0 {
-			text.WriteString("| " + strings.Repeat("-", widths[0]))
-			for _, width := range widths[1:] {
-				text.WriteString(" | " + strings.Repeat("-", width-1) + ":")
-			}
-			text.WriteString(" |\n")
-		}
+		text.WriteString("\n")
 	}
 	return text.String()
 }
 
 func seconds(s float64) string { return fmt.Sprintf("%.2f", s) }
 
-// loadTables renders one table for each load.
-func loadTables(results []result, all []load) string {
-	var text strings.Builder
-	for _, l := range all {
+// sections returns those of all loads.
+func sections(results []result, all []load) []section {
+	of := make([]section, len(all))
+	for i, l := range all {
 		head := []string{"strategy", "mean s", "p50 s", "p99 s", "makespan/bound", "calls/task", "throttled", "given up", "undecided", "wrong", "status writes/task"}
 		rows := [][]string{append(head, l.failures.columns()...)}
 		for _, r := range results {
-			if r.load.name != l.name {
-				continue
+			if r.load.name == l.name {
+				rows = append(rows, r.row()[:len(rows[0])])
 			}
-			makespan, writes := "", ""
-			if l.rate == 0 && l.tasks > 1 {
-				makespan = seconds(r.makespan)
-			}
-			if r.writes > 0 {
-				writes = seconds(r.writes)
-			}
-			row := []string{
-				r.strategy, seconds(r.mean()), seconds(r.quantile(0.5)), seconds(r.quantile(0.99)), makespan, seconds(r.calls),
-				strconv.Itoa(r.throttled), strconv.Itoa(r.gaveUp), strconv.Itoa(r.undecided), strconv.Itoa(r.wrong), writes,
-			}
-			more := []string{seconds(r.probes), seconds(r.recovery)}
-			rows = append(rows, append(row, more[:len(rows[0])-len(row)]...))
 		}
-		fmt.Fprintf(&text, "\n### %s\n\n%s\n%s", l.name, l.describe(), table(rows))
+		of[i] = section{l.name, l.describe(), rows}
 	}
-	return text.String()
+	return of
+}
+
+// row has a cell for each column, also for those that only some loads have.
+func (r result) row() []string {
+	makespan, writes := "", ""
+	if r.load.rate == 0 && r.load.tasks > 1 {
+		makespan = seconds(r.makespan)
+	}
+	if r.writes > 0 {
+		writes = seconds(r.writes)
+	}
+	return []string{
+		r.strategy, seconds(r.mean()), seconds(r.quantile(0.5)), seconds(r.quantile(0.99)), makespan, seconds(r.calls),
+		strconv.Itoa(r.throttled), strconv.Itoa(r.gaveUp), strconv.Itoa(r.undecided), strconv.Itoa(r.wrong), writes,
+		seconds(r.probes), seconds(r.recovery),
+	}
 }
 
 func (l load) describe() string {
@@ -94,7 +151,7 @@ func (l load) describe() string {
 	}
 }
 
-func goalTable(goals []goal) string {
+func goalRows(goals []goal) [][]string {
 	rows := [][]string{{"load", "figure", "goal", "measured", "reached"}}
 	for _, g := range goals {
 		sign, reached := "≤ ", "yes"
@@ -106,7 +163,7 @@ func goalTable(goals []goal) string {
 		}
 		rows = append(rows, []string{g.load, g.what, sign + trim(g.limit), trim(g.measured), reached})
 	}
-	return table(rows)
+	return rows
 }
 
 // trim writes a figure without needless zeros.
@@ -120,12 +177,12 @@ func machine() string {
 	return fmt.Sprintf("%d CPUs, %s %s, Linux %s", runtime.NumCPU(), runtime.GOARCH, runtime.Version(), strings.TrimSpace(string(release)))
 }
 
-// noise returns the load averages of the machine, or nothing where it tells none.
+// noise returns the load averages of the machine, or "unknown".
 func noise() string {
 	text, _ := os.ReadFile("/proc/loadavg")
 	fields := strings.Fields(string(text))
 	if len(fields) < 3 {
 		return "unknown"
 	}
-	return strings.Join(slices.Clip(fields[:3]), " ")
+	return strings.Join(fields[:3], " ")
 }
