@@ -111,7 +111,11 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 	// it, so that one client serves all regions of a host.
 	request.SetHeader(map[string]string{"X-TC-Region": q.Region})
 
-	response, err := describe(callCtx, a.client(endpoint, credential), request)
+	var response *sdk.DescribeTaskStatusResponse
+	err = guarded(func() (err error) {
+		response, err = a.client(endpoint, credential).DescribeTaskStatusWithContext(callCtx, request)
+		return err
+	})
 	switch {
 	case ctx.Err() != nil:
 		return TaskStatus{}, ended(ctx)
@@ -180,13 +184,13 @@ func sdkCredential(c Credential) common.CredentialIface {
 	return common.NewTokenCredential(p.secretID, p.secretKey, p.token)
 }
 
-// describe is the SDK's call, with its panics as errors: a body of just "null"
+// guarded makes a call of the SDK, with its panics as errors: a body of just "null"
 // makes it dereference nil.
-func describe(ctx context.Context, client *sdk.Client, request *sdk.DescribeTaskStatusRequest) (response *sdk.DescribeTaskStatusResponse, err error) {
+func guarded(call func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			err = unexpected("the SDK cannot read the answer")
 		}
 	}()
-	return client.DescribeTaskStatusWithContext(ctx, request)
+	return call()
 }

@@ -210,7 +210,7 @@ func (s *STS) do(ctx context.Context, call stsCall, response tchttp.Response) er
 	// The caller's own responseInfo, if any, is that of a poll.
 	info := new(responseInfo)
 	request.SetContext(context.WithValue(ctx, responseInfoKey{}, info))
-	if err = send(client, request, response); err == nil {
+	if err = guarded(func() error { return client.Send(request, response) }); err == nil {
 		return nil
 	}
 	if ctx.Err() != nil {
@@ -229,14 +229,4 @@ func (s *STS) do(ctx context.Context, call stsCall, response tchttp.Response) er
 		failed.cause = network
 	}
 	return failed
-}
-
-// send is the SDK's call, with its panics as errors.
-func send(client *common.Client, request tchttp.Request, response tchttp.Response) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = unexpected("the SDK cannot read the answer")
-		}
-	}()
-	return client.Send(request, response)
 }

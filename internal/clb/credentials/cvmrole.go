@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -21,8 +20,7 @@ const (
 	defaultMetadataURL = "http://metadata.tencentyun.com"
 	metadataPath       = "/latest/meta-data/cam/security-credentials/"
 	// metadataTimeout bounds one call. The service is one hop away.
-	metadataTimeout  = 2 * time.Second
-	maxMetadataBytes = 64 << 10
+	metadataTimeout = 2 * time.Second
 )
 
 var roleNamePattern = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,128}$`)
@@ -52,7 +50,7 @@ func newMetadata(baseURL string) metadata {
 		client: &http.Client{
 			Timeout: metadataTimeout,
 			// No proxy: it would answer for its own machine.
-			Transport: &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: maxMetadataBytes},
+			Transport: &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: maxBytes},
 			CheckRedirect: func(*http.Request, []*http.Request) error {
 				return http.ErrUseLastResponse
 			},
@@ -120,9 +118,5 @@ func (m metadata) get(ctx context.Context, path string) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("HTTP status %d", response.StatusCode)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxMetadataBytes+1))
-	if err == nil && len(body) > maxMetadataBytes {
-		err = fmt.Errorf("the answer is larger than %d bytes", maxMetadataBytes)
-	}
-	return body, err
+	return readBounded(response.Body, "the answer")
 }

@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
-
-// maxFileBytes bounds a file. Real tokens are below 8 KiB.
-const maxFileBytes = 64 << 10
 
 // dataLink is the symbolic link to the current version of a mounted volume. Kubernetes
 // replaces the link, never the files behind it.
@@ -89,16 +85,12 @@ func readValues(path string) (map[string][]byte, error) {
 	return values, nil
 }
 
-// readFile reads a file of at most maxFileBytes.
+// readFile reads a file of at most maxBytes.
 func readFile(path string) ([]byte, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = file.Close() }()
-	content, err := io.ReadAll(io.LimitReader(file, maxFileBytes+1))
-	if len(content) > maxFileBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes", path, maxFileBytes)
-	}
-	return content, err
+	return readBounded(file, path)
 }

@@ -39,10 +39,10 @@ type lookup struct {
 }
 
 // NewIdentities makes an Identities that calls STS in region, or looks nothing up if
-// sts may not be called.
+// sts is nil or may not be called.
 func NewIdentities(sts *clb.STS, region string) *Identities {
 	var owner func(context.Context, clb.Credential) (clb.Identity, error)
-	if sts.Check() == nil {
+	if sts != nil && sts.Check() == nil {
 		owner = func(ctx context.Context, key clb.Credential) (clb.Identity, error) {
 			return sts.CallerIdentity(ctx, region, key)
 		}
@@ -113,9 +113,8 @@ type Identified struct {
 
 	mu     sync.Mutex
 	key    clb.Credential // The last one.
-	owner  clb.Identity   // The last one known, of ownKey.
-	ownKey clb.Credential // Zero as long as none is known.
-	name   string         // That of owner.
+	name   string         // The last owner known; empty as long as none is.
+	ownKey clb.Credential // Its key.
 }
 
 // Identities returns what looks up the owners, for other sources to share.
@@ -147,15 +146,6 @@ func (s *Identified) Rejected(key clb.Credential) {
 	}
 }
 
-// Owner returns the owner of the key, or false as long as none is known. It never
-// blocks.
-func (s *Identified) Owner() (clb.Identity, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.update()
-	return s.owner, s.ownKey != (clb.Credential{})
-}
-
 // Account implements clb.CredentialSource. It never blocks.
 func (s *Identified) Account() string {
 	s.mu.Lock()
@@ -170,7 +160,7 @@ func (s *Identified) update() {
 		return
 	}
 	if owner, known, _ := s.identities.owner(s.key); known {
-		s.owner, s.ownKey, s.name = owner, s.key, owner.String()
+		s.name, s.ownKey = owner.String(), s.key
 	}
 }
 

@@ -94,16 +94,11 @@ func (o Options) choose() (name, notes string) {
 // complete reports whether all variables of a source are set, and returns a note if
 // only some are.
 func (o Options) complete(source string, names ...string) (bool, string) {
-	var missing []string
-	for _, name := range names {
-		if o.variable(name) == "" {
-			missing = append(missing, name)
-		}
+	lacks := missing(o.variable, names...)
+	if len(lacks) == 0 || len(lacks) == len(names) {
+		return len(lacks) == 0, ""
 	}
-	if len(missing) == 0 || len(missing) == len(names) {
-		return len(missing) == 0, ""
-	}
-	return false, fmt.Sprintf("; not %s, which has no %s", source, strings.Join(missing, ", "))
+	return false, fmt.Sprintf("; not %s, which has no %s", source, strings.Join(lacks, ", "))
 }
 
 func (o Options) variable(name string) string { return strings.TrimSpace(o.Getenv(name)) }

@@ -32,16 +32,10 @@ func (r *role) Account() string { return "role " + r.arn }
 // podIdentity is the source of the role of the operator's ServiceAccount, as TKE's
 // variables name it. Their token file is read at each refresh, since it rotates.
 func podIdentity(getenv func(string) string, sts *clb.STS) clb.CredentialSource {
-	var missing []string
-	for _, name := range tkeVariables {
-		if strings.TrimSpace(getenv(name)) == "" {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
+	if lacks := missing(getenv, tkeVariables...); len(lacks) > 0 {
 		return broken{name: "pod identity", err: fmt.Errorf("%w: pod identity needs %s in the operator's environment: "+
 			"annotate its ServiceAccount with the role, and make the pod again, since TKE adds them to new pods only",
-			clb.ErrNoCredentials, strings.Join(missing, ", "))}
+			clb.ErrNoCredentials, strings.Join(lacks, ", "))}
 	}
 	identity := clb.WebIdentity{ProviderID: getenv(EnvTKEProviderID), RoleARN: getenv(EnvTKERoleARN)}
 	region, file := getenv(EnvTKERegion), getenv(EnvTKETokenFile)

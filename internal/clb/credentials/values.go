@@ -2,6 +2,8 @@ package credentials
 
 import (
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
@@ -15,17 +17,28 @@ const (
 	KeyToken     = "token"
 )
 
+// maxBytes bounds a file and an answer. Real tokens are below 8 KiB.
+const maxBytes = 64 << 10
+
+// readBounded reads what has a name, and fails if it is larger than maxBytes.
+func readBounded(from io.Reader, name string) ([]byte, error) {
+	content, err := io.ReadAll(io.LimitReader(from, maxBytes+1))
+	if len(content) > maxBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxBytes)
+	}
+	return content, err
+}
+
 // fromValues makes a credential of named values, which holder has. The error names
 // what is missing, never what is there.
 func fromValues(values map[string][]byte, holder string) (clb.Credential, error) {
-	var missing []string
-	for _, name := range []string{KeySecretID, KeySecretKey} {
-		if strings.TrimSpace(string(values[name])) == "" {
-			missing = append(missing, name)
-		}
-	}
-	if len(missing) > 0 {
-		return clb.Credential{}, fmt.Errorf("%w: %s has no %s: add it", clb.ErrNoCredentials, holder, strings.Join(missing, " and no "))
+	if lacks := missing(func(name string) string { return string(values[name]) }, KeySecretID, KeySecretKey); len(lacks) > 0 {
+		return clb.Credential{}, fmt.Errorf("%w: %s has no %s: add it", clb.ErrNoCredentials, holder, strings.Join(lacks, " and no "))
 	}
 	return clb.NewCredential(string(values[KeySecretID]), string(values[KeySecretKey]), string(values[KeyToken])), nil
+}
+
+// missing returns the names whose value is empty or blank.
+func missing(value func(name string) string, names ...string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return strings.TrimSpace(value(name)) != "" })
 }
