@@ -71,14 +71,16 @@ func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, n
 	}
 	deadline, limited := deadlineOf(task, history, now)
 	expired := limited && !now.Before(deadline)
-	first, last := health.unanswered(history)
-	enough := latest(first, deadline).Add(lastPolls)
-	switch {
-	case !expired:
-	case history.Status != nil && !history.Answered.Before(deadline):
-		return decision(task, w.expired(true))
-	case !last.Before(enough):
-		return decision(task, w.expired(false))
+	var enough time.Time // When the last polls end.
+	if expired {
+		first, last := health.unanswered(history)
+		enough = latest(first, deadline).Add(lastPolls)
+		switch {
+		case history.Status != nil && !history.Answered.Before(deadline):
+			return decision(task, w.expired(true))
+		case !last.Before(enough):
+			return decision(task, w.expired(false))
+		}
 	}
 	if refusal := p.confirmed(task, history); refusal != nil {
 		return decision(task, w.unknown(refusal))

@@ -100,10 +100,11 @@ func (t Trend) fail(err *clb.Error, steady bool, now time.Time) Trend {
 	if t.last.Problem != err.Problem {
 		t.problemSince = now
 	}
-	if !t.last.sameText(failureOf(err)) {
+	failure := failureOf(err)
+	if !t.last.sameText(failure) {
 		t.textSince = now
 	}
-	t.last = failureOf(err)
+	t.last = failure
 	if t.shouldShow(now) {
 		if t.Shown != nil {
 			t.replacedAfter = t.replaceAfter()
