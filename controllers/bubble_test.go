@@ -85,6 +85,10 @@ func withDeadline(seconds int64) func(*v1alpha1.CLBTask) {
 	return func(task *v1alpha1.CLBTask) { task.Spec.ActiveDeadlineSeconds = seconds }
 }
 
+func suspend(yes bool) func(*v1alpha1.CLBTask) {
+	return func(task *v1alpha1.CLBTask) { task.Spec.Suspend = yes }
+}
+
 // change edits an object.
 func (b *bubble) change(name string, edit func(*v1alpha1.CLBTask)) {
 	b.Helper()

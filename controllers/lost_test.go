@@ -41,7 +41,7 @@ func TestRecreated(t *testing.T) {
 				b.apply("old", named("task"))
 				b.wait(5 * time.Second)
 				if before.suspend {
-					b.change("task", func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
+					b.change("task", suspend(true))
 					b.wait(5 * time.Second)
 				}
 				b.cloud.add("new", 0)
@@ -99,7 +99,7 @@ func TestEveryTaskIsDecided(t *testing.T) {
 func TestResync(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
-		b.apply("task", func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
+		b.apply("task", suspend(true))
 		b.wait(time.Second)
 		b.reads("task", matrix.Suspended)
 		// A foreign write of the status changes no generation, and nothing is polled.
@@ -205,7 +205,7 @@ func TestVerdictStays(t *testing.T) {
 func TestForeignStatus(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
-		b.apply("task", func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
+		b.apply("task", suspend(true))
 		b.wait(time.Second)
 		patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"phase":"Succeeded","conditions":null,"observedGeneration":7}}`))
 		if err := b.client.Status().Patch(b.Context(), b.get("task"), patch); err != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -62,7 +61,6 @@ func (w *world) run(vary ...func(*setup)) (stop func()) {
 	Expect(err).NotTo(HaveOccurred())
 	end, err := cluster.Run(api, controllers.Options{Slots: s.slots, NotFoundGrace: time.Minute, Namespaces: []string{w.namespace}}, s.transport)
 	Expect(err).NotTo(HaveOccurred())
-	end = sync.OnceValue(end)
 	DeferCleanup(end)
 	return func() {
 		GinkgoHelper()

@@ -35,6 +35,14 @@ type API interface {
 // same Secret.
 type CredentialSources func(secret types.NamespacedName) clb.CredentialSource
 
+// of returns the source that signs the polls of a request; nil for the operator's own.
+func (s CredentialSources) of(q request) clb.CredentialSource {
+	if q.secret.Name == "" {
+		return nil
+	}
+	return s(q.secret)
+}
+
 // poller polls requests in the turns that package polling grants, and keeps the history
 // of each.
 type poller struct {
@@ -96,13 +104,11 @@ func (p *poller) followCache(source cache.Cache) error {
 
 func bucketsOf(api API, sources CredentialSources) func(request) polling.Bucket {
 	return func(q request) polling.Bucket {
-		bucket := polling.Bucket{Host: api.Endpoint(q.region).Host}
-		if q.secret.Name == "" {
-			bucket.Account = api.Account()
-		} else {
-			bucket.Account = sources(q.secret).Account()
+		account := api.Account
+		if source := sources.of(q); source != nil {
+			account = source.Account
 		}
-		return bucket
+		return polling.Bucket{Host: api.Endpoint(q.region).Host, Account: account()}
 	}
 }
 
@@ -119,7 +125,7 @@ func (p *poller) start(ctx context.Context, queue workqueue.TypedRateLimitingInt
 func (p *poller) look(q request) (lifecycle.History, lifecycle.Health) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.known.histories[q], p.known.health(q)
+	return p.known.histories[q], p.known.health(p.known.placesOf(q))
 }
 
 // track lets the request of a task be polled until no task of it is left. It is
@@ -182,13 +188,14 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 	if p.release(q) {
 		return
 	}
-	if bucket := p.known.bucketOf(q); bucket != turn.Bucket() {
+	bucket := p.known.bucketOf(q)
+	if bucket != turn.Bucket() {
 		p.scheduler.Move(q, bucket)
 		return
 	}
 	pollQueueSeconds.Observe(turn.Waited().Seconds())
 	sent := time.Now()
-	observation, ok := p.call(q)
+	observation, ok := p.call(q, bucket.Host)
 	if !ok {
 		turn.Return(polling.Aborted, 0)
 		return
@@ -201,15 +208,11 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 	p.enqueueSpread(concerned)
 }
 
-// call polls once. It reports false if the controller is ending, which says nothing
+// call polls once, at a host. It reports false if the controller is ending, which says nothing
 // about the task.
-func (p *poller) call(q request) (lifecycle.Observation, bool) {
-	host, begun := p.api.Endpoint(q.region).Host, time.Now()
-	query := clb.TaskQuery{Region: q.region, TaskID: q.taskID}
-	if q.secret.Name != "" {
-		query.Credentials = p.sources(q.secret)
-	}
-	status, err := p.api.DescribeTaskStatus(p.ctx, query)
+func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
+	begun := time.Now()
+	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{Region: q.region, TaskID: q.taskID, Credentials: p.sources.of(q)})
 	code, result := "OK", "error"
 	var failed *clb.Error
 	switch {

@@ -81,8 +81,7 @@ func (w *world) placesOf(q request) (account, endpoint place) {
 	return place{bucket: bucket}, place{bucket: bucket, region: q.region}
 }
 
-func (w *world) health(q request) lifecycle.Health {
-	account, endpoint := w.placesOf(q)
+func (w *world) health(account, endpoint place) lifecycle.Health {
 	ofAccount, _ := w.places.Get(account)
 	ofEndpoint, _ := w.places.Get(endpoint)
 	return lifecycle.Health{Account: ofAccount, Endpoint: ofEndpoint}
@@ -109,7 +108,7 @@ func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, fail
 		return nil
 	}
 	account, endpoint := w.placesOf(q)
-	before := w.health(q)
+	before := w.health(account, endpoint)
 	after := before.Observe(o, sent)
 	w.remember(account, after.Account)
 	w.remember(endpoint, after.Endpoint)

@@ -87,7 +87,7 @@ func TestShared(t *testing.T) {
 			b.operate()
 			b.cloud.add("request", time.Minute)
 			b.apply("first", ofRequest)
-			b.apply("second", ofRequest, func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
+			b.apply("second", ofRequest, suspend(true))
 			b.wait(2 * time.Minute)
 			b.reads("first", matrix.Succeeded)
 			b.reads("second", matrix.Suspended)
@@ -122,16 +122,13 @@ func TestShared(t *testing.T) {
 }
 
 func TestSuspended(t *testing.T) {
-	suspended := func(yes bool) func(*v1alpha1.CLBTask) {
-		return func(task *v1alpha1.CLBTask) { task.Spec.Suspend = yes }
-	}
 	for sentence, test := range map[string]func(b *bubble){
 		"it is polled no more, and at once when it is resumed": func(b *bubble) {
 			b.operate()
 			b.cloud.add("task", time.Hour)
 			b.apply("task")
 			b.wait(30 * time.Minute)
-			b.change("task", suspended(true))
+			b.change("task", suspend(true))
 			b.wait(time.Second)
 			b.reads("task", matrix.Suspended)
 			polls := len(b.cloud.polled("task"))
@@ -139,7 +136,7 @@ func TestSuspended(t *testing.T) {
 			if more := len(b.cloud.polled("task")) - polls; more > 0 {
 				b.Errorf("%d polls while it was suspended", more)
 			}
-			b.change("task", suspended(false))
+			b.change("task", suspend(false))
 			b.wait(time.Second)
 			b.reads("task", matrix.Succeeded)
 		},
@@ -147,9 +144,9 @@ func TestSuspended(t *testing.T) {
 			b.cloud.latency = 3 * time.Second
 			b.operate()
 			b.cloud.add("task", -1)
-			b.apply("task", suspended(true))
+			b.apply("task", suspend(true))
 			b.wait(5 * time.Second)
-			b.change("task", suspended(false))
+			b.change("task", suspend(false))
 			b.wait(time.Second)
 			b.reads("task", matrix.Pending)
 			b.wait(5 * time.Second)
@@ -157,7 +154,7 @@ func TestSuspended(t *testing.T) {
 		},
 		"it is not polled after a restart either": func(b *bubble) {
 			b.cloud.add("task", 0)
-			b.apply("task", suspended(true))
+			b.apply("task", suspend(true))
 			stop := b.operate()
 			b.wait(time.Minute)
 			stop()
@@ -170,10 +167,10 @@ func TestSuspended(t *testing.T) {
 		"it does not fail at its deadline": func(b *bubble) {
 			b.operate()
 			b.cloud.add("task", time.Minute)
-			b.apply("task", suspended(true), withDeadline(60))
+			b.apply("task", suspend(true), withDeadline(60))
 			b.wait(time.Hour)
 			b.reads("task", matrix.Suspended)
-			b.change("task", suspended(false))
+			b.change("task", suspend(false))
 			b.wait(5 * time.Second)
 			b.reads("task", matrix.Succeeded)
 		},
@@ -183,10 +180,10 @@ func TestSuspended(t *testing.T) {
 			b.cloud.add("task", 0)
 			b.apply("task")
 			b.wait(2 * time.Second)
-			b.change("task", suspended(true))
+			b.change("task", suspend(true))
 			b.wait(5 * time.Second)
 			b.reads("task", matrix.Suspended)
-			b.change("task", suspended(false))
+			b.change("task", suspend(false))
 			b.wait(5 * time.Second)
 			b.reads("task", matrix.Succeeded)
 		},

@@ -95,7 +95,7 @@ func TestSweepLists(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("typo")
-		b.apply("held", func(task *v1alpha1.CLBTask) { task.Spec.Suspend = true })
+		b.apply("held", suspend(true))
 		b.cloud.add("busy", -1)
 		b.apply("busy")
 		b.wait(4 * time.Minute)

@@ -10,15 +10,10 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
-	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // A verdict that could not be written yet outlives the suspension of its task.
-
-func suspend(yes bool) func(*v1alpha1.CLBTask) {
-	return func(task *v1alpha1.CLBTask) { task.Spec.Suspend = yes }
-}
 
 // tracks checks how many requests the operator knows.
 func (b *bubble) tracks(want int) {
@@ -53,30 +48,33 @@ func (b *bubble) unwritten(err error, names ...string) {
 // A verdict outlives a suspension.
 func TestVerdictAndSuspension(t *testing.T) {
 	away := apierrors.NewInternalError(errors.New("no"))
+	// once checks that the request was polled once and is forgotten.
 	once := func(b *bubble) {
 		if polls := len(b.cloud.polled("request")); polls != 1 {
 			b.Errorf("%d polls; the verdict was known after one", polls)
 		}
 		b.tracks(0)
 	}
+	// written lets writes succeed, and checks that the verdict is then written.
+	written := func(b *bubble, name string) {
+		b.Helper()
+		b.cluster.SetFault(nil)
+		b.wait(20 * time.Second)
+		b.reads(name, matrix.Succeeded)
+		once(b)
+	}
 	for sentence, test := range map[string]func(b *bubble){
 		"while the API server fails": func(b *bubble) {
 			b.unwritten(away, "task")
 			b.change("task", suspend(true))
 			b.wait(time.Hour)
-			b.cluster.SetFault(nil)
-			b.wait(20 * time.Second)
-			b.reads("task", matrix.Succeeded)
-			once(b)
+			written(b, "task")
 		},
 		"while every write meets a conflict": func(b *bubble) {
 			b.unwritten(apierrors.NewConflict(tasksResource, "task", errors.New("modified")), "task")
 			b.change("task", suspend(true))
 			b.wait(time.Minute)
-			b.cluster.SetFault(nil)
-			b.wait(20 * time.Second)
-			b.reads("task", matrix.Succeeded)
-			once(b)
+			written(b, "task")
 		},
 		"that is taken back": func(b *bubble) {
 			b.unwritten(away, "task")
@@ -86,10 +84,7 @@ func TestVerdictAndSuspension(t *testing.T) {
 			b.wait(time.Minute)
 			b.change("task", suspend(true))
 			b.wait(time.Minute)
-			b.cluster.SetFault(nil)
-			b.wait(20 * time.Second)
-			b.reads("task", matrix.Succeeded)
-			once(b)
+			written(b, "task")
 		},
 		"for every task of the request, although one is written long before the other": func(b *bubble) {
 			b.unwritten(away, "first", "second")
@@ -104,10 +99,7 @@ func TestVerdictAndSuspension(t *testing.T) {
 			})
 			b.wait(time.Minute)
 			b.reads("first", matrix.Succeeded)
-			b.cluster.SetFault(nil)
-			b.wait(20 * time.Second)
-			b.reads("second", matrix.Succeeded)
-			once(b)
+			written(b, "second")
 		},
 		"but not the deletion of the task": func(b *bubble) {
 			b.unwritten(away, "task")

@@ -47,13 +47,14 @@ func (c *cluster) namespace(ctx context.Context) (string, error) {
 	return name, c.Client.Create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}})
 }
 
-// operate runs the operator for some namespaces until it is stopped.
+// operate runs the operator for some namespaces until it is stopped or the context ends.
 func (c *cluster) operate(ctx context.Context, r *run, namespaces ...string) (stop func(), err error) {
 	options := controllers.Options{Slots: quota, NotFoundGrace: 2 * time.Minute, Namespaces: namespaces}
 	end, err := c.Run(r.api, options, nil) //nolint:contextcheck // It runs until it is stopped.
 	if err != nil {
 		return nil, err
 	}
+	context.AfterFunc(ctx, func() { _ = end() })
 	pause(ctx, warmUp)
 	return func() { _ = end() }, nil
 }

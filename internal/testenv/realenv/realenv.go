@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -115,7 +116,7 @@ func NewAPI(keys clb.CredentialSource, timeout time.Duration, overrides ...strin
 }
 
 // Run starts an operator. transport, if not nil, stands between it and the API server.
-// The returned function stops it and waits until it has ended.
+// The returned function stops it and waits until it has ended; further calls do nothing.
 func (c *Cluster) Run(api controllers.API, options controllers.Options, transport func(http.RoundTripper) http.RoundTripper) (stop func() error, err error) {
 	cfg := rest.CopyConfig(c.Config)
 	if transport != nil {
@@ -130,12 +131,7 @@ func (c *Cluster) Run(api controllers.API, options controllers.Options, transpor
 	if err != nil {
 		return nil, err
 	}
-	// With an endpoint for all regions no STS is called.
-	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{Overrides: []string{"http://127.0.0.1:1"}})
-	if err != nil {
-		return nil, err
-	}
-	sources, err := controllers.SourcesOf(mgr.GetAPIReader(), credentials.NewIdentities(clb.NewSTS(endpoints), ""))
+	sources, err := controllers.SourcesOf(mgr.GetAPIReader(), credentials.NewIdentities(nil, ""))
 	if err != nil {
 		return nil, err
 	}
@@ -149,8 +145,8 @@ func (c *Cluster) Run(api controllers.API, options controllers.Options, transpor
 		cancel()
 		return nil, errors.Join(errors.New("the cache is not filled"), <-ended)
 	}
-	return func() error {
+	return sync.OnceValue(func() error {
 		cancel()
 		return <-ended
-	}, nil
+	}), nil
 }
