@@ -149,7 +149,7 @@ func (b *bucket[K]) next(now time.Duration) *entry[K] {
 	for step := 0; step < maxSteps && b.anyDue(); step++ {
 		t := b.tenants.active[0].item
 		e := t.lines.next(now, b.rates, b.worth)
-		if e.lane.gate.opens() <= now {
+		if e.lane.opens() <= now {
 			b.tenants.charge(t)
 			return e
 		}
@@ -165,7 +165,7 @@ func (b *bucket[K]) answer(now time.Duration) {
 	b.answered = now
 	for g := range b.suspects {
 		if g.account && !g.healthy() {
-			g.open()
+			g.open(doubtfulShare)
 			g.doubted = true
 		}
 	}

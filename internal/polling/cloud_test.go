@@ -3,6 +3,7 @@ package polling
 import (
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +20,8 @@ type cloud struct {
 	begun time.Time
 	// fails returns what becomes of a call: InProgress if it is answered.
 	fails func(key int, region string) Outcome
+	// tenants is how many share the tasks that arrive; zero is one.
+	tenants int
 
 	mu    sync.Mutex
 	tasks map[int]*job
@@ -111,7 +114,11 @@ func (c *cloud) arrive(first, n int, rate float64, region string) {
 		if rate > 0 {
 			pass(time.Duration(c.rng.ExpFloat64() / rate * float64(time.Second)))
 		}
-		c.track(Task[int]{Key: k, Region: region}, min(lognormal(c.rng), time.Minute))
+		task := Task[int]{Key: k, Region: region}
+		if c.tenants > 1 {
+			task.Tenant = strconv.Itoa(k % c.tenants)
+		}
+		c.track(task, min(lognormal(c.rng), time.Minute))
 	}
 }
 

@@ -109,7 +109,7 @@ func BenchmarkDecision(b *testing.B) {
 				}
 				e := bucket.next(now)
 				(&Turn[*name]{entry: e}).learn(now, InProgress)
-				e.lane.gate.clean(e.lane.tenant, now)
+				e.lane.gate.clean(e.lane, now, false)
 				e.requeue(InProgress, now, 0.5)
 			}
 			b.ReportMetric(float64(size)/float64(n), "bytes/task")

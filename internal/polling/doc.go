@@ -68,12 +68,14 @@
 // lives in the gate of its region (gate.go). A gate knows the share of clean
 // answers among the last calls of the region, in which each tenant counts the same
 // (lane.go), and is open as long as that is a quarter. So what fails at random costs
-// a task one more call. Below that the gate closes: it lets through fewer calls, down
-// to one at a time and one a second when all fail. The tenants take turns, each with
-// the task that was tried longest ago. Other regions of the bucket notice nothing.
-// With the first clean answers the gate lets more through, and after three it is open.
+// a task one more call. Below that the gate closes to all tenants but those whose last
+// call was answered, so that however many tenants fail, one that does not is not held
+// up. It lets through fewer calls, down to one at a time and one a second when all fail.
+// The tenants take turns, each with its expedited task, else with the one that was tried
+// longest ago. Other regions of the bucket notice nothing. With the first clean answers
+// of what had failed the gate lets more through, and after three it is open.
 //
-// If the account is what fails, the probes of each region slow down to one in 8 s,
+// If the account is what fails, the probes of each tenant slow down to one in 8 s,
 // and the first answer in any region of the bucket opens all gates that the
 // account had closed. Regions that fail while others are answered, two probes
 // in a row, do not wait for the account and open by themselves.

@@ -53,12 +53,12 @@ type entry[K comparable] struct {
 	due      time.Duration
 
 	backoff   time.Duration // The last one of its own, zero after an answer.
-	blame     float32       // The weight of its own failures in the share of its gate,
-	seen      uint32        // and how many results that had seen by then.
+	blame     float32       // The weight of its own failures among the results of its lane,
+	seen      uint32        // and how many of these there were by then.
 	failures  uint16        // In a row, while its region was healthy.
 	state     state
 	line      uint8 // Which line it is in while it is due.
-	expedited bool  // Expedited while it held a turn.
+	expedited bool  // Expedited since its last turn was granted.
 }
 
 // intervalAt returns the time between two polls of a task of some age.
@@ -75,7 +75,7 @@ func (e *entry[K]) since() time.Duration {
 }
 
 // forgive ends a row of failures.
-func (e *entry[K]) forgive() { e.backoff, e.blame, e.failures = 0, 0, 0 }
+func (e *entry[K]) forgive() { e.backoff, e.failures = 0, 0 }
 
 // requeue lets a task whose turn was returned wait for its next one. Luck in [0,1)
 // is the jitter.
@@ -94,12 +94,12 @@ func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 		e.backoff = grow(e.backoff, firstRefused)
 		e.due += max(interval, e.backoff)
 	case EndpointFailed, AccountFailed:
-		e.due += e.lane.gate.backoff(e)
-		park = !e.lane.gate.healthy() || e.due > now && !e.expedited
+		e.due += e.lane.backoff(e)
+		park = !e.lane.open() || e.due > now && !e.expedited
 	case Throttled, ThrottledAccount, ThrottledProcess: // It keeps its place.
 	}
 	if e.expedited {
-		e.due, e.expedited = now, false
+		e.due = now
 	}
 	if park {
 		e.lane.gate.park(e)

@@ -17,16 +17,19 @@ const (
 	maxProbePause = 8 * time.Second
 	// healthyShare is the lowest share of clean results at which a gate is open.
 	healthyShare = 0.25
+	// doubtfulShare is what a gate opens with that opened because others were answered.
+	doubtfulShare = 0.5
 	// surprise is the probability below which a row of failures is taken for the
 	// task's own.
 	surprise = 0.001
 )
 
 // gate is one region of a bucket: what fails together. While most of its calls
-// fail it is closed: it lets fewer calls through, down to one at a time and one a
-// second. A due task that it does not let through is parked here, and those that
-// were tried longest ago come back first, so that one odd request cannot keep it
-// closed. A healthy gate parks the tasks that wait for the end of their own backoff.
+// fail it is closed to all lanes but those that are answered: it lets fewer calls
+// through, down to one at a time and one a second. A due task that it does not let
+// through is parked in its lane, and those that were tried longest ago come back first,
+// so that one odd request cannot keep it closed. A healthy gate parks the tasks that
+// wait for the end of their own backoff.
 type gate[K comparable] struct {
 	position // Among the gates of its bucket that are to send back a task.
 	bucket   *bucket[K]
@@ -36,15 +39,14 @@ type gate[K comparable] struct {
 
 	share    float64       // Of clean results: the mean of the lanes in heard.
 	heard    []*lane[K]    // Those with a result of late.
-	results  uint32        // How many it has seen.
 	answered time.Duration // When the last answer came, or never.
 	last     time.Duration // When the last turn was granted.
 	account  bool          // The last failure was the account's.
-	pause    time.Duration // Between two polls while it is closed by such.
+	pause    time.Duration // Between two polls of a lane while it is closed by such.
 	failed   time.Duration // When the last of those polls failed.
 	doubted  bool          // It opened because others were answered, and has not been since.
 
-	lanes heap[*lane[K]] // Those with parked tasks.
+	lanes heap[*lane[K]] // Those with parked tasks: see lane.file.
 	back  *entry[K]      // The task that a closed gate has sent back to its line.
 }
 
@@ -58,15 +60,13 @@ func (g *gate[K]) capacity() int {
 	return max(int(math.Ceil(float64(g.bucket.limit.most)*g.share/healthyShare)), 1)
 }
 
-// opens returns the time before which the gate grants no turn.
+// opens returns the time before which a closed gate grants no turn.
 func (g *gate[K]) opens() time.Duration {
 	switch {
-	case g.healthy():
-		return never
 	case g.out >= g.capacity():
 		return ever
 	case g.account:
-		return g.last + g.pause
+		return g.last + max(g.pause/time.Duration(max(len(g.heard), 1)), Window)
 	default:
 		return g.last + Window/time.Duration(g.capacity())
 	}
@@ -77,12 +77,17 @@ func (g *gate[K]) opens() time.Duration {
 func (g *gate[K]) fit() {
 	b := g.bucket
 	b.gates.take(g)
-	at := g.opens()
-	if g.healthy() {
-		at = g.lanes.next()
-	}
-	if len(g.lanes) > 0 && g.back == nil && at < ever {
-		b.gates.put(g, at)
+	if len(g.lanes) > 0 {
+		at := g.lanes.next()
+		if !g.lanes[0].item.open() {
+			at = ever
+			if g.back == nil {
+				at = g.opens()
+			}
+		}
+		if at < ever {
+			b.gates.put(g, at)
+		}
 	}
 	if g.tasks == 0 && g.out == 0 {
 		for _, l := range g.heard {
@@ -98,8 +103,11 @@ func (g *gate[K]) fit() {
 // grant counts a turn that is granted to a task now.
 func (g *gate[K]) grant(e *entry[K], now time.Duration) {
 	g.out++
-	g.last, g.back = now, nil
-	e.lane.tried = now
+	g.last = now
+	if g.back == e {
+		g.back = nil
+	}
+	e.expedited, e.lane.tried = false, now
 	e.lane.file()
 	g.fit()
 }
@@ -110,7 +118,9 @@ func (g *gate[K]) park(e *entry[K]) {
 	key := e.due
 	if !g.healthy() {
 		e.forgive()
-		key = e.tried
+		if key = e.tried; e.expedited {
+			key = never
+		}
 	}
 	if g.back == e {
 		g.back = nil
@@ -126,21 +136,25 @@ func (g *gate[K]) sendBack(now time.Duration) {
 	e := l.parked.pop()
 	l.file()
 	e.due = min(e.due, now)
-	if !g.healthy() {
+	if !l.open() {
 		g.back = e
 	}
 	g.bucket.place(e, now)
 	g.fit()
 }
 
-// clean notes an answer to a tenant. The first one after failures of the account opens
-// the gate at once.
-func (g *gate[K]) clean(tenant string, now time.Duration) {
-	g.doubted = false
-	if g.account && !g.healthy() {
-		g.open()
+// clean notes an answer to a lane. Through a closed gate it lets that lane pass from now
+// on. If the lane had failed before, it is news: after some of these the gate opens, and
+// at once if it was the account that had failed.
+func (g *gate[K]) clean(l *lane[K], now time.Duration, probe bool) {
+	news := probe && !l.clean
+	if !l.clean {
+		g.doubted = false
 	}
-	g.hear(tenant, now, 1, true)
+	if news && g.account && !g.healthy() {
+		g.open(1)
+	}
+	g.hear(l, now, 1, true, news)
 	g.pause, g.answered = 0, now
 	if g.healthy() {
 		g.back = nil
@@ -148,12 +162,12 @@ func (g *gate[K]) clean(tenant string, now time.Duration) {
 	g.fit()
 }
 
-// open forgets what failed.
-func (g *gate[K]) open() {
+// open lets a closed gate have this share of clean results.
+func (g *gate[K]) open(share float64) {
 	for _, l := range g.heard {
-		l.share = 1
+		l.share = share
 	}
-	g.share, g.pause, g.back = 1, 0, nil
+	g.share, g.pause, g.back = share, 0, nil
 	g.fit()
 }
 
@@ -167,11 +181,8 @@ func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
 	if g.account = account; account {
 		weight = accountWeight
 	}
-	keep := math.Pow(remembered, float64(weight))
-	since := math.Pow(remembered, float64(g.results-e.seen))
-	e.blame = float32(1 - keep*(1-since*float64(e.blame)))
-	g.hear(e.lane.tenant, now, weight, false)
-	e.seen = g.results
+	e.lane.blame(e, weight)
+	g.hear(e.lane, now, weight, false, false)
 	e.failures++
 	closed := healthy && !g.healthy()
 	if account && (closed || probe) {
@@ -190,9 +201,9 @@ func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
 
 // forgive lets no parked task wait for a backoff of its own: the gate has closed.
 func (g *gate[K]) forgive(now time.Duration) {
-	backing := g.lanes
+	lanes := g.lanes
 	g.lanes = nil
-	for _, l := range backing {
+	for _, l := range lanes {
 		l.item.position = 0
 		tasks := l.item.parked
 		l.item.parked = nil
@@ -202,19 +213,4 @@ func (g *gate[K]) forgive(now time.Duration) {
 			g.park(k.item)
 		}
 	}
-}
-
-// backoff returns how long a task whose call failed has to wait for itself. What
-// happens to others as well costs it nothing but the call: the gate sees to
-// that. A row of failures that is unlikely, given how the other tasks of the region
-// fare, is its own. The backoff grows while others are answered.
-func (g *gate[K]) backoff(e *entry[K]) time.Duration {
-	others := min(g.share/float64(1-e.blame), 1) // The share without its own failures.
-	if !g.healthy() || e.failures < 2 || math.Pow(1-others, float64(e.failures)) > surprise {
-		return 0
-	}
-	if e.backoff == 0 || g.answered > e.tried-e.backoff {
-		e.backoff = grow(e.backoff, firstBackoff)
-	}
-	return e.backoff
 }

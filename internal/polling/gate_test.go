@@ -18,53 +18,89 @@ func always(outcome Outcome, region string) func(int, string) Outcome {
 	}
 }
 
-// If every second call fails at random tasks are decided a call or two later.
+// If every second call fails at random tasks are decided a call or two later, however
+// many tenants share the region.
 func TestHalfFails(t *testing.T) {
-	for seed := range uint64(5) {
-		half := func(c *cloud) func(int, string) Outcome {
-			return func(int, string) Outcome {
-				if c.luck.IntN(2) == 0 {
-					return EndpointFailed
-				}
-				return InProgress
+	half := func(c *cloud) func(int, string) Outcome {
+		return func(int, string) Outcome {
+			if c.luck.IntN(2) == 0 {
+				return EndpointFailed
 			}
+			return InProgress
 		}
-		inCloud(t, seed, func(c *cloud) {
-			c.fails = half(c)
-			c.arrive(0, 600, 5, "a")
-			pass(90 * time.Second)
-			o, undecided := c.late("")
-			t.Logf("5/s: mean %.2f s, p99 %.2f s, %.2f calls a task", o.mean, o.p99, o.calls)
-			if o.mean > 2.5 || o.p99 > 8 || undecided > 0 {
-				t.Errorf("mean %.2f s, p99 %.2f s, %d undecided", o.mean, o.p99, undecided)
-			}
-		})
-		var makespans [2]time.Duration
-		for i := range makespans {
-			inCloud(t, seed, func(c *cloud) {
-				if i > 0 {
-					c.fails = half(c)
+	}
+	const seeds = 5
+	for _, tenants := range []int{1, 20, 50, 200} {
+		for _, rate := range []float64{2, 5} {
+			t.Run(fmt.Sprintf("%d tenants, %v/s", tenants, rate), func(t *testing.T) {
+				// Half of the answers are what all are at twice the rate. Then the tenants
+				// take turns, and a failed call has taken one.
+				var twice, failing outcomes
+				undecided := 0
+				add := func(sum *outcomes, o outcomes, n int) {
+					sum.mean, sum.p99, sum.calls, undecided = sum.mean+o.mean/seeds, sum.p99+o.p99/seeds, sum.calls+o.calls/seeds, undecided+n
 				}
-				c.arrive(0, 200, 0, "a")
-				makespans[i] = c.decided()
+				for seed := range uint64(seeds) {
+					inCloud(t, seed, func(c *cloud) {
+						c.tenants = tenants
+						c.arrive(0, int(120*rate), 2*rate, "a")
+						c.decided()
+						o, n := c.late("")
+						add(&twice, o, n)
+					})
+					inCloud(t, seed, func(c *cloud) {
+						c.fails, c.tenants = half(c), tenants
+						c.arrive(0, int(120*rate), rate, "a")
+						pass(90 * time.Second)
+						o, n := c.late("")
+						add(&failing, o, n)
+					})
+				}
+				t.Logf("%+v; without failures at twice the rate %+v", failing, twice)
+				if failing.mean > max(2.5, 2*twice.mean) || failing.p99 > max(8, 3*twice.p99) || undecided > tenants/50 {
+					t.Errorf("%+v, %d undecided; without failures at twice the rate %+v", failing, undecided, twice)
+				}
 			})
 		}
-		t.Logf("200 at once: %v, without failures %v", makespans[1], makespans[0])
-		if makespans[1] > makespans[0]*5/2 {
-			t.Errorf("200 at once took %v, without failures %v", makespans[1], makespans[0])
-		}
+		t.Run(fmt.Sprint("200 tasks at once, tenants: ", tenants), func(t *testing.T) {
+			for seed := range uint64(seeds) {
+				var makespans [2]time.Duration
+				for i := range makespans {
+					inCloud(t, seed, func(c *cloud) {
+						if c.tenants = tenants; i > 0 {
+							c.fails = half(c)
+						}
+						c.arrive(0, 200, 0, "a")
+						makespans[i] = c.decided()
+					})
+				}
+				t.Logf("%v, without failures %v", makespans[1], makespans[0])
+				if makespans[1] > makespans[0]*5/2 {
+					t.Errorf("they took %v, without failures %v", makespans[1], makespans[0])
+				}
+			}
+		})
 	}
 }
 
 // If every call fails a region is probed once a second and is back within five.
 func TestAllFail(t *testing.T) {
 	const outage = time.Minute
-	for sentence, regions := range map[string][]string{"one region": {"a"}, "two regions": {"a", "b"}} {
+	for sentence, test := range map[string]struct {
+		tenants int
+		regions []string
+	}{
+		"one region":                 {1, []string{"a"}},
+		"two regions":                {1, []string{"a", "b"}},
+		"one region of 100 tenants":  {100, []string{"a"}},
+		"two regions of ten tenants": {10, []string{"a", "b"}},
+	} {
 		t.Run(sentence, func(t *testing.T) {
+			regions := test.regions
 			inCloud(t, 1, func(c *cloud) {
 				c.fails = always(EndpointFailed, "")
 				for k := range 400 {
-					c.track(Task[int]{Key: k, Region: regions[k%len(regions)]}, long)
+					c.track(Task[int]{Key: k, Region: regions[k%len(regions)], Tenant: strconv.Itoa(k / 2 % test.tenants)}, long)
 				}
 				pass(outage)
 				for _, region := range regions {

@@ -179,7 +179,7 @@ func TestQuota(t *testing.T) {
 					t.Errorf("%d tasks are still known after all were forgotten", n)
 				}
 				for _, b := range scheduler.buckets {
-					if b.out != 0 || len(b.tenants.byName) != 0 || len(b.regions)+len(b.lanes) != 0 || len(b.waiting) != 0 {
+					if b.out != 0 || len(b.tenants.byName) != len(b.tenants.spent) || len(b.regions)+len(b.lanes) != 0 || len(b.waiting) != 0 {
 						t.Errorf("%d turns, %d tenants, %d regions and %d tasks are left", b.out, len(b.tenants.byName), len(b.regions), len(b.waiting))
 					}
 				}

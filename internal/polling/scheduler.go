@@ -134,21 +134,22 @@ func (s *Scheduler[K]) Move(key K, to Bucket) {
 	}, now))
 }
 
-// Expedite makes a task due now. It keeps its place among those that are due. If it
-// holds a turn, it is due when that is returned.
+// Expedite makes a task due now. It keeps its place among those that are due, and is the
+// first of its tenant that a closed gate lets through. If it holds a turn, it is due when
+// that is returned.
 func (s *Scheduler[K]) Expedite(key K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, now := s.entries[key], s.now()
 	switch {
-	case e == nil:
-	case e.state == out:
-		e.expedited = true
-	case e.state <= parked && e.due > now:
+	case e == nil || e.state == finished:
+	case e.state == waiting || e.state == parked:
+		e.expedited, e.due = true, min(e.due, now)
 		e.lane.gate.bucket.displace(e)
-		e.due = now
 		e.lane.gate.bucket.place(e, now)
 		s.dispatch(e.lane.gate.bucket)
+	default:
+		e.expedited = true
 	}
 }
 
@@ -178,7 +179,6 @@ func (s *Scheduler[K]) add(task Task[K], now time.Duration) *bucket[K] {
 	b.tasks++
 	e.lane.gate.tasks++
 	e.lane.tasks++
-	e.tenant.tasks++
 	s.entries[task.Key] = e
 	b.place(e, now)
 	return b
@@ -189,10 +189,9 @@ func (s *Scheduler[K]) remove(e *entry[K], now time.Duration) {
 	b.tasks--
 	e.lane.gate.tasks--
 	e.lane.tasks--
-	e.tenant.tasks--
 	e.lane.fit()
 	b.displace(e)
-	b.tenants.fit(e.tenant)
+	b.tenants.leave(e.tenant)
 	e.state = gone
 	if b.tasks == 0 {
 		b.idle = now
@@ -261,7 +260,7 @@ func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 		if e == nil {
 			break
 		}
-		turn := &Turn[K]{scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.lane.gate.healthy()}
+		turn := &Turn[K]{scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.lane.open()}
 		s.out++
 		b.out++
 		b.pace(now)

@@ -9,9 +9,10 @@ import "time"
 // That is start-time fair queueing (Goyal, Vin and Cheng, 1996) with turns of
 // equal cost: the tenant with the smallest start tag is next, its tag moves on by
 // one, and a tenant that comes back after a pause starts at the others' tag,
-// so that no share is saved up.
+// so that no share is saved up. Nor is a turn forgotten: a tenant is kept until
+// the others have had as many.
 type tenant[K comparable] struct {
-	position // Among the tenants with a due task.
+	position // Among the tenants with a due task, or those without any.
 	name     string
 	tasks    int // Entries that refer to it.
 	lines    lines[K]
@@ -22,18 +23,39 @@ type tenant[K comparable] struct {
 type tenants[K comparable] struct {
 	byName map[string]*tenant[K]
 	active heap[*tenant[K]] // Those with a due task, by start tag.
+	spent  heap[*tenant[K]] // Those without any task whose tag is ahead of the others', by tag.
 	// virtual is the start tag of the last turn.
 	virtual int64
 }
 
-// of returns the tenant of a name, new if it has no task.
+// of returns the tenant of a name for one more task.
 func (ts *tenants[K]) of(name string) *tenant[K] {
 	t, ok := ts.byName[name]
 	if !ok {
 		t = &tenant[K]{name: name, start: ts.virtual}
 		ts.byName[name] = t
 	}
+	if t.tasks == 0 {
+		ts.spent.take(t)
+	}
+	t.tasks++
 	return t
+}
+
+// leave notes that a tenant has one task fewer. It is in no line.
+func (ts *tenants[K]) leave(t *tenant[K]) {
+	t.tasks--
+	if t.tasks == 0 {
+		ts.spent.put(t, time.Duration(t.start))
+		ts.drop()
+	}
+}
+
+// drop forgets the tenants without tasks that owe no turn.
+func (ts *tenants[K]) drop() {
+	for ts.spent.next() <= time.Duration(ts.virtual) {
+		delete(ts.byName, ts.spent.pop().name)
+	}
 }
 
 // fit sorts a tenant in or out after its lines have changed.
@@ -45,15 +67,13 @@ func (ts *tenants[K]) fit(t *tenant[K]) {
 		t.start = max(t.start, ts.virtual)
 		ts.active.put(t, time.Duration(t.start))
 	}
-	if t.tasks == 0 {
-		delete(ts.byName, t.name)
-	}
 }
 
 // charge lets a tenant pay for a turn.
 func (ts *tenants[K]) charge(t *tenant[K]) {
 	ts.active.take(t)
 	ts.virtual = t.start
+	ts.drop()
 	t.start++
 	t.lines.turns++
 	ts.fit(t)
@@ -69,11 +89,9 @@ func (b *bucket[K]) move(e *entry[K], tenant string, now time.Duration) {
 	}
 	b.displace(e)
 	e.tenant, e.lane = b.tenants.of(tenant), b.laneOf(left.gate.region, tenant)
-	e.tenant.tasks++
 	e.lane.tasks++
-	from.tasks--
 	left.tasks--
 	b.place(e, now)
-	b.tenants.fit(from)
+	b.tenants.leave(from)
 	left.fit()
 }

@@ -2,8 +2,10 @@ package polling
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestFairness(t *testing.T) {
@@ -84,4 +86,29 @@ func TestFairness(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A tenant that creates one task after another, each finished when it is first polled,
+// gets no more than its share.
+func TestFairnessToChurn(t *testing.T) {
+	inCloud(t, 1, func(c *cloud) {
+		const others, each = 10, 100
+		for k := range others * each {
+			c.track(Task[int]{Key: k, Tenant: strconv.Itoa(k % others), Age: time.Second}, long)
+		}
+		begun := time.Since(c.begun)
+		for key := -1; time.Since(c.begun)-begun < time.Minute; key-- {
+			c.track(Task[int]{Key: key, Tenant: "churn"}, 0)
+			for undecided := 1; undecided > 0; _, undecided = c.late("") {
+				pass(10 * time.Millisecond)
+			}
+		}
+		counts := map[bool]int{}
+		for _, one := range c.between("", begun, ever) {
+			counts[one.key < 0]++
+		}
+		if share := MaxSlots * 60 / (others + 1); counts[true] > share*6/5 || counts[false] < share*others*9/10 {
+			t.Errorf("of the calls of a minute it got %d, the ten others %d", counts[true], counts[false])
+		}
+	})
 }

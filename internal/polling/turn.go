@@ -55,14 +55,14 @@ func (t *Turn[K]) Bucket() Bucket { return t.entry.lane.gate.bucket.name }
 // After a throttled call the buckets concerned get no turn for retryAfter; zero if
 // the API did not say. The task gets its next turn by itself.
 //
-// It reports whether most calls of the task's region fail, so that its gate is closed.
+// It reports whether most calls of the task's region fail, those of its own tenant, too.
 func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing bool) {
 	s := t.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, e, g := s.now(), t.entry, t.entry.lane.gate
 	if t.returned {
-		return !g.healthy()
+		return !e.lane.open()
 	}
 	t.returned = true
 	b := g.bucket
@@ -77,7 +77,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing boo
 	case InProgress, Finished, Refused:
 		b.limit.clean(now, t.granted, t.full)
 		t.learn(now, outcome)
-		g.clean(e.lane.tenant, now)
+		g.clean(e.lane, now, t.probe)
 		b.answer(now)
 	case EndpointFailed, AccountFailed:
 		g.fail(e, now, outcome == AccountFailed, t.probe)
@@ -96,7 +96,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing boo
 		s.dispatch(s.held[0].item)
 	}
 	s.dispatch(b)
-	return !g.healthy()
+	return !e.lane.open()
 }
 
 // learn lets the bucket know how long this task took, or has taken so far. After
@@ -104,7 +104,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing boo
 // nobody polled it. A refused poll teaches nothing either.
 func (t *Turn[K]) learn(now time.Duration, outcome Outcome) {
 	e, rates := t.entry, t.entry.lane.gate.bucket.rates
-	e.failures, e.blame = 0, 0
+	e.failures = 0
 	if outcome != Refused {
 		switch {
 		case e.known != never:
