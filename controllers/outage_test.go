@@ -167,39 +167,6 @@ func TestProblemsAreShownAndEnd(t *testing.T) {
 	})
 }
 
-// A crowd of odd requests shows no problem on others.
-func TestCrowdShowsNothing(t *testing.T) {
-	inBubble(t, func(b *bubble) {
-		b.operate()
-		b.cloud.setFault(func(q clb.TaskQuery) *clb.Error {
-			if strings.HasPrefix(q.TaskID, "odd-") {
-				return problem(clb.ProblemAPIUnavailable)
-			}
-			return nil
-		})
-		for i := range 200 {
-			b.apply(fmt.Sprint("odd-", i), in("odd"))
-		}
-		for i := range 3 {
-			id := fmt.Sprint("task-", i)
-			b.cloud.add(id, -1)
-			b.apply(id)
-		}
-		b.wait(10 * time.Second)
-		for range 60 {
-			b.wait(10 * time.Second)
-			for i := range 3 {
-				b.reads(fmt.Sprint("task-", i), matrix.Running)
-			}
-		}
-		for _, task := range b.all() {
-			if strings.HasPrefix(task.Name, "odd-") && matrix.Row(task.Status) != matrix.PendingWith("APIUnavailable") {
-				b.Fatalf("%s reads %s", task.Name, matrix.Row(task.Status))
-			}
-		}
-	})
-}
-
 // A region that fails slows no other.
 func TestFailingRegion(t *testing.T) {
 	lateWith := func(t *testing.T, fault func(clb.TaskQuery) *clb.Error) (late []time.Duration) {

@@ -125,7 +125,7 @@ func (p *poller) start(ctx context.Context, queue workqueue.TypedRateLimitingInt
 func (p *poller) look(q request) (lifecycle.History, lifecycle.Health) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.known.histories[q], p.known.health(p.known.placesOf(q))
+	return p.known.histories[q], p.known.healthAt(p.known.placeOf(q))
 }
 
 // track lets the request of a task be polled until no task of it is left. It is
@@ -201,8 +201,8 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 		return
 	}
 	p.mu.Lock()
-	failing := turn.Return(outcomeOf(observation))
-	concerned := p.known.observe(q, observation, sent, failing)
+	common := turn.Return(outcomeOf(observation))
+	concerned := p.known.observe(q, observation, sent, common)
 	p.mu.Unlock()
 	p.enqueueChanged(q)
 	p.enqueueSpread(concerned)

@@ -50,8 +50,7 @@ func indexKeys(task *v1alpha1.CLBTask) []string {
 	}
 }
 
-// place is what requests share: the quota bucket, and the region in it. With no region
-// it is the bucket as a whole.
+// place is what requests share: the quota bucket, and the region in it.
 type place struct {
 	bucket polling.Bucket
 	region string
@@ -66,59 +65,50 @@ const maxPlaces = 4096
 type world struct {
 	bucketOf  func(request) polling.Bucket
 	histories map[request]lifecycle.History
-	places    *lru.Cache[place, lifecycle.Trend]
+	places    *lru.Cache[place, lifecycle.Health]
 }
 
 func newWorld(bucketOf func(request) polling.Bucket) (world, error) {
-	places, err := lru.New[place, lifecycle.Trend](maxPlaces)
+	places, err := lru.New[place, lifecycle.Health](maxPlaces)
 	return world{bucketOf: bucketOf, histories: map[request]lifecycle.History{}, places: places}, err
 }
 
-// placesOf returns the places of a request: the account at its host, and the region
-// there.
-func (w *world) placesOf(q request) (account, endpoint place) {
-	bucket := w.bucketOf(q)
-	return place{bucket: bucket}, place{bucket: bucket, region: q.region}
+func (w *world) placeOf(q request) place {
+	return place{bucket: w.bucketOf(q), region: q.region}
 }
 
-func (w *world) health(account, endpoint place) lifecycle.Health {
-	ofAccount, _ := w.places.Get(account)
-	ofEndpoint, _ := w.places.Get(endpoint)
-	return lifecycle.Health{Account: ofAccount, Endpoint: ofEndpoint}
-}
-
-func (w *world) remember(at place, trend lifecycle.Trend) {
-	if trend == (lifecycle.Trend{}) {
-		w.places.Remove(at)
-		return
-	}
-	w.places.Add(at, trend)
+// healthAt returns how the polls of a place go.
+func (w *world) healthAt(at place) lifecycle.Health {
+	health, _ := w.places.Get(at)
+	return health
 }
 
 // observe adds an observation to what is known. It returns the requests whose tasks are
-// to show another problem of a place from now on, or none. A failure is one of the place
-// only if most polls there fail, of most namespaces: else it is the request's own.
-func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, failing bool) []request {
+// to show another problem of their place from now on, or none. An observation that is not
+// common to the place is about the request or its namespace.
+func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, common bool) []request {
 	history, ok := w.histories[q]
 	if !ok {
 		return nil // Forgotten while the poll was under way.
 	}
-	w.histories[q] = history.Observe(o, sent)
-	if o.Err != nil && !failing && lifecycle.About(o.Err.Problem) != lifecycle.AboutQuota {
+	at := w.placeOf(q)
+	before := w.healthAt(at)
+	w.histories[q] = history.Observe(o, before, sent)
+	if !common && (o.Err == nil || lifecycle.About(o.Err.Problem) != lifecycle.AboutQuota) {
 		return nil
 	}
-	account, endpoint := w.placesOf(q)
-	before := w.health(account, endpoint)
 	after := before.Observe(o, sent)
-	w.remember(account, after.Account)
-	w.remember(endpoint, after.Endpoint)
-	ofAccount := before.Account.Shown != after.Account.Shown
-	if !ofAccount && before.Endpoint.Shown == after.Endpoint.Shown {
+	if after == (lifecycle.Health{}) {
+		w.places.Remove(at)
+	} else {
+		w.places.Add(at, after)
+	}
+	if before.Account.Shown == after.Account.Shown && before.Endpoint.Shown == after.Endpoint.Shown {
 		return nil
 	}
 	var concerned []request
 	for other := range w.histories {
-		if (ofAccount || other.region == q.region) && w.bucketOf(other) == account.bucket {
+		if other.region == q.region && w.bucketOf(other) == at.bucket {
 			concerned = append(concerned, other)
 		}
 	}

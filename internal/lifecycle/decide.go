@@ -111,7 +111,7 @@ func decision(task *v1alpha1.CLBTask, next v1alpha1.CLBTaskStatus) Decision {
 // unfinished decides for a task that goes on.
 func unfinished(w writer, history History, health Health) Decision {
 	task := w.task
-	shown := health.shown(w.now)
+	shown := health.shown(history, w.now)
 	if shown == nil {
 		shown = history.trend.shown(w.now)
 	}

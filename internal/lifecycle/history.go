@@ -27,9 +27,13 @@ type History struct {
 	// Unanswered is when the first poll of the last unanswered row was sent; zero if the last poll was answered.
 	Unanswered time.Time
 
+	// beside is how many polls in a row were answered although conditions showed a
+	// problem around the request. If it reaches runLength it stays until the
+	// request has that problem itself, or it is over.
+	beside  uint8
 	refused *refusals
-	// trend is how the request's own polls go: failures of the account and the
-	// quota say nothing of it. Nil before the first failure.
+	// trend is how the request's own polls go. A throttled one says nothing of it. Nil
+	// before the first failure.
 	trend *Trend
 }
 
@@ -46,9 +50,9 @@ func (h History) Verdict() bool {
 	return h.Status != nil && h.Status.State != clb.InProgress
 }
 
-// Observe returns the history after one more poll, which was sent at now. A verdict
-// is never replaced.
-func (h History) Observe(o Observation, now time.Time) History {
+// Observe returns the history after one more poll, which was sent at now, amid polls that
+// go like this. A verdict is never replaced.
+func (h History) Observe(o Observation, around Health, now time.Time) History {
 	if h.Verdict() {
 		return h
 	}
@@ -58,19 +62,33 @@ func (h History) Observe(o Observation, now time.Time) History {
 		status := o.Status
 		h.Status, h.Answered, h.Unanswered, h.refused = &status, now, time.Time{}, nil
 		h.trend = h.trend.next(nil, now)
-		return h
+		return h.answered(around, now)
 	}
 	if h.Unanswered.IsZero() || silent {
 		h.Unanswered = now
 	}
-	switch About(o.Err.Problem) {
-	case AboutRequest:
-		h.refused = h.refused.add(o.Err, now)
-	case AboutEndpoint:
-	case AboutAccount, AboutQuota:
+	about := About(o.Err.Problem)
+	if about == AboutQuota {
 		return h
 	}
 	h.trend = h.trend.next(o.Err, now)
+	switch {
+	case about == AboutRequest:
+		h.refused = h.refused.add(o.Err, now)
+		return h.answered(around, now)
+	case h.beside < runLength || h.trend.shown(now) != nil:
+		h.beside = 0
+	}
+	return h
+}
+
+// answered counts an answer beside a problem.
+func (h History) answered(around Health, now time.Time) History {
+	if around.Account.shown(now) == nil && around.Endpoint.shown(now) == nil {
+		h.beside = 0
+	} else {
+		h.beside = min(h.beside+1, runLength)
+	}
 	return h
 }
 
@@ -82,9 +100,8 @@ func (r *refusals) add(err *clb.Error, now time.Time) *refusals {
 	return &next
 }
 
-// Health is how the polls around a request go: those of its account at its host,
-// and those of its region there. A request's history does not show them, since it is not
-// polled while others probe.
+// Health is how the polls around a request go: those of its region with its account. A
+// request's history does not show them, since it is not polled while others probe.
 type Health struct {
 	Account, Endpoint Trend
 }
@@ -106,11 +123,18 @@ func (h Health) Observe(o Observation, now time.Time) Health {
 	return h
 }
 
-// shown returns the problem that conditions show, nil for none. A throttled poll says
-// less than a failed one.
-func (h Health) shown(now time.Time) *Failure {
+// shown returns the problem that conditions show for a request, nil for none. A throttled
+// poll says less than a failed one. What fails around a request that is answered all
+// the same is not its problem.
+func (h Health) shown(history History, now time.Time) *Failure {
 	account, endpoint := h.Account.shown(now), h.Endpoint.shown(now)
-	if account == nil || endpoint != nil && About(account.Problem) == AboutQuota {
+	throttled := account != nil && About(account.Problem) == AboutQuota
+	switch {
+	case history.beside == runLength && throttled:
+		return account
+	case history.beside == runLength:
+		return nil
+	case account == nil || endpoint != nil && throttled:
 		return endpoint
 	}
 	return account

@@ -100,7 +100,7 @@ func (l *life) track() {
 func (l *life) observe(o Observation, own bool) {
 	l.track()
 	if own {
-		l.history = l.history.Observe(o, l.now)
+		l.history = l.history.Observe(o, l.health, l.now)
 	}
 	l.health = l.health.Observe(o, l.now)
 }

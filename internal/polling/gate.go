@@ -118,7 +118,7 @@ func (g *gate[K]) park(e *entry[K]) {
 	key := e.due
 	if !g.healthy() {
 		e.forgive()
-		if key = e.tried; e.expedited {
+		if key = max(e.tried, never+1); e.expedited {
 			key = never
 		}
 	}

@@ -122,7 +122,7 @@ func TestExpeditedProbe(t *testing.T) {
 		t.Run(fmt.Sprint("it holds a turn: ", held), func(t *testing.T) {
 			inCloud(t, 1, func(c *cloud) {
 				c.fails = always(EndpointFailed, "")
-				for k := range 50 {
+				for k := range 500 {
 					c.track(Task[int]{Key: k, Tenant: strconv.Itoa(k % 2)}, long)
 				}
 				pass(30 * time.Second)

@@ -55,14 +55,16 @@ func (t *Turn[K]) Bucket() Bucket { return t.entry.lane.gate.bucket.name }
 // After a throttled call the buckets concerned get no turn for retryAfter; zero if
 // the API did not say. The task gets its next turn by itself.
 //
-// It reports whether most calls of the task's region fail, those of its own tenant, too.
-func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing bool) {
+// It reports whether the outcome says how the region fares, not only the task or its
+// tenant: a failure does while the gate is closed to that tenant, an answer unless it was
+// let through because the tenant is answered anyway.
+func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool) {
 	s := t.scheduler
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now, e, g := s.now(), t.entry, t.entry.lane.gate
 	if t.returned {
-		return !e.lane.open()
+		return false
 	}
 	t.returned = true
 	b := g.bucket
@@ -79,8 +81,10 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing boo
 		t.learn(now, outcome)
 		g.clean(e.lane, now, t.probe)
 		b.answer(now)
+		common = t.probe || g.healthy()
 	case EndpointFailed, AccountFailed:
 		g.fail(e, now, outcome == AccountFailed, t.probe)
+		common = !e.lane.open()
 	case Throttled, ThrottledAccount, ThrottledProcess:
 		b.limit.throttled(now, t.granted, used, retryAfter)
 		s.spreadThrottling(t, now, outcome, retryAfter)
@@ -96,7 +100,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (failing boo
 		s.dispatch(s.held[0].item)
 	}
 	s.dispatch(b)
-	return !e.lane.open()
+	return common
 }
 
 // learn lets the bucket know how long this task took, or has taken so far. After

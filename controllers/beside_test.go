@@ -1,0 +1,99 @@
+package controllers_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
+)
+
+// oddFail fails the requests whose names say so.
+func oddFail(p clb.Problem) func(clb.TaskQuery) *clb.Error {
+	return func(q clb.TaskQuery) *clb.Error {
+		if strings.HasPrefix(q.TaskID, "odd-") {
+			return problem(p)
+		}
+		return nil
+	}
+}
+
+// What fails shows no problem on tasks that are answered beside it.
+func TestOthersFailBeside(t *testing.T) {
+	for _, test := range []struct {
+		problem         clb.Problem
+		odd, namespaces int
+		region          string
+	}{
+		{clb.ProblemAPIUnavailable, 200, 1, region},
+		{clb.ProblemAPIUnavailable, 200, 10, region},
+		{clb.ProblemAccessDenied, 200, 10, region},
+		{clb.ProblemAccessDenied, 20, 1, "ap-beijing"},
+	} {
+		t.Run(fmt.Sprintf("%s for %d requests of %d namespaces in %s", test.problem, test.odd, test.namespaces, test.region), func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				b.operate()
+				b.cloud.setFault(oddFail(test.problem))
+				for i := range test.odd {
+					b.apply(fmt.Sprint("odd-", i), in(fmt.Sprint("odd-", i%test.namespaces)), inRegion(test.region))
+				}
+				for i := range 3 {
+					id := fmt.Sprint("task-", i)
+					b.cloud.add(id, -1)
+					b.apply(id)
+				}
+				b.wait(time.Minute)
+				for range 60 {
+					b.wait(10 * time.Second)
+					for i := range 3 {
+						b.reads(fmt.Sprint("task-", i), matrix.Running)
+					}
+				}
+				for i := range 3 {
+					if writes := b.cluster.StatusWrites(b.get(fmt.Sprint("task-", i)).UID); writes > 3 {
+						b.Errorf("%d status writes", writes)
+					}
+				}
+				for _, task := range b.all() {
+					if strings.HasPrefix(task.Name, "odd-") && matrix.Row(task.Status) != matrix.PendingWith(test.problem) {
+						b.Fatalf("%s reads %s", task.Name, matrix.Row(task.Status))
+					}
+				}
+			})
+		})
+	}
+}
+
+// A task that is answered whenever it is polled ends by its verdict, although the other
+// requests of its namespace fail and close the gate to it.
+func TestDeadlineBesideOdd(t *testing.T) {
+	for _, p := range []clb.Problem{clb.ProblemQueryRefused, clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
+		for _, namespaces := range []int{1, 10} {
+			t.Run(fmt.Sprintf("%s in %d namespaces", p, namespaces), func(t *testing.T) {
+				inBubble(t, func(b *bubble) {
+					b.operate()
+					b.cloud.setFault(oddFail(p))
+					for i := range 300 {
+						namespace := "default"
+						if n := i % namespaces; n > 0 {
+							namespace = fmt.Sprint("odd-", n)
+						}
+						b.apply(fmt.Sprint("odd-", i), in(namespace))
+					}
+					for i := range 10 {
+						id := fmt.Sprint("task-", i)
+						b.cloud.add(id, 598*time.Second)
+						b.apply(id, withDeadline(600))
+						b.wait(11 * time.Second)
+					}
+					b.wait(30 * time.Minute)
+					for i := range 10 {
+						b.reads(fmt.Sprint("task-", i), matrix.Succeeded)
+					}
+				})
+			})
+		}
+	}
+}
