@@ -70,30 +70,24 @@ func TestOthersFailBeside(t *testing.T) {
 // requests of its namespace fail and close the gate to it.
 func TestDeadlineBesideOdd(t *testing.T) {
 	for _, p := range []clb.Problem{clb.ProblemQueryRefused, clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
-		for _, namespaces := range []int{1, 10} {
-			t.Run(fmt.Sprintf("%s in %d namespaces", p, namespaces), func(t *testing.T) {
-				inBubble(t, func(b *bubble) {
-					b.operate()
-					b.cloud.setFault(oddFail(p))
-					for i := range 300 {
-						namespace := "default"
-						if n := i % namespaces; n > 0 {
-							namespace = fmt.Sprint("odd-", n)
-						}
-						b.apply(fmt.Sprint("odd-", i), in(namespace))
-					}
-					for i := range 10 {
-						id := fmt.Sprint("task-", i)
-						b.cloud.add(id, 598*time.Second)
-						b.apply(id, withDeadline(600))
-						b.wait(11 * time.Second)
-					}
-					b.wait(30 * time.Minute)
-					for i := range 10 {
-						b.reads(fmt.Sprint("task-", i), matrix.Succeeded)
-					}
-				})
+		t.Run(string(p), func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				b.operate()
+				b.cloud.setFault(oddFail(p))
+				for i := range 300 {
+					b.apply(fmt.Sprint("odd-", i))
+				}
+				for i := range 10 {
+					id := fmt.Sprint("task-", i)
+					b.cloud.add(id, 598*time.Second)
+					b.apply(id, withDeadline(600))
+					b.wait(11 * time.Second)
+				}
+				b.wait(20 * time.Minute)
+				for i := range 10 {
+					b.reads(fmt.Sprint("task-", i), matrix.Succeeded)
+				}
 			})
-		}
+		})
 	}
 }

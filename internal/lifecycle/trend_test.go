@@ -225,8 +225,8 @@ func TestFlapping(t *testing.T) {
 		"three levels": {unreachable, denied, throttled},
 		"two codes":    {denied, {Err: &clb.Error{Problem: clb.ProblemAccessDenied, Code: "Other"}}},
 	} {
-		for share := 0; share < 100; share += 15 {
-			for gap, hours := range map[time.Duration]int{time.Second: 1, 5 * time.Second: 4, 30 * time.Second: 12} {
+		for share := 0; share < 100; share += 20 {
+			for gap, hours := range map[time.Duration]int{time.Second: 1, 5 * time.Second: 3, 30 * time.Second: 4} {
 				t.Run(fmt.Sprintf("every %v, %d %% are answered, the others are %s", gap, share, sentence), func(t *testing.T) {
 					rng := rand.New(rand.NewPCG(1, uint64(share)))
 					l := newLife()

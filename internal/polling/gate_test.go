@@ -29,8 +29,8 @@ func TestHalfFails(t *testing.T) {
 			return InProgress
 		}
 	}
-	const seeds = 5
-	for _, tenants := range []int{1, 20, 50, 200} {
+	const seeds = 3
+	for _, tenants := range []int{1, 20, 200} {
 		for _, rate := range []float64{2, 5} {
 			t.Run(fmt.Sprintf("%d tenants, %v/s", tenants, rate), func(t *testing.T) {
 				// Half of the answers are what all are at twice the rate. Then the tenants

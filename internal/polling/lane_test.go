@@ -36,7 +36,7 @@ func compare(t *testing.T, rate float64, seeds int, give float64, disturb func(c
 // An odd request that always fails slows no other.
 func TestOddRequest(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
-		for rate, seeds := range map[float64]int{5: 5, 0.5: 20} {
+		for rate, seeds := range map[float64]int{5: 3, 0.5: 10} {
 			t.Run(fmt.Sprintf("outcome %d beside %v tasks a second", outcome, rate), func(t *testing.T) {
 				const odd = -1
 				compare(t, rate, seeds, 0.02, func(c *cloud) {
@@ -67,8 +67,8 @@ func TestOddRequest(t *testing.T) {
 
 // A crowd of odd requests slows no other tenant.
 func TestOddCrowd(t *testing.T) {
-	for _, crowd := range []int{20, 200, 1000} {
-		for _, tenants := range []int{1, 5, 10, 50} {
+	for _, crowd := range []int{20, 1000} {
+		for _, tenants := range []int{1, 5, 50} {
 			for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
 				if outcome == Refused && tenants > 5 {
 					continue // Its backoffs are its own: that many get their fair share.
