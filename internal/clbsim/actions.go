@@ -11,11 +11,14 @@ type handler func(s *Simulator, r *request) (response any, refusal *APIError)
 // actions has everything that the simulator can do.
 var actions = map[action]handler{
 	{"clb", "2018-03-17", "DescribeTaskStatus"}: (*Simulator).describeTaskStatus,
+	webIdentity:                                (*Simulator).assumeRole,
+	{"sts", "2018-08-13", "AssumeRole"}:        (*Simulator).assumeRole,
+	{"sts", "2018-08-13", "GetCallerIdentity"}: (*Simulator).getCallerIdentity,
 }
 
 // describeTaskStatus implements API page 214/33823.
 func (s *Simulator) describeTaskStatus(r *request) (any, *APIError) {
-	id, _ := r.parameters["TaskId"].(string)
+	id := r.text("TaskId")
 	if id == "" {
 		return nil, missing("TaskId")
 	}

@@ -11,6 +11,8 @@ type Call struct {
 	// At is when the request arrived.
 	At     time.Time
 	Region string
+	// Action is the X-TC-Action header.
+	Action string
 	// Host is the Host header.
 	Host   string
 	TaskID string

@@ -20,16 +20,17 @@ func (s *Simulator) admit(r *request) (handler, *APIError) {
 	if r.http.Method != http.MethodPost || r.http.URL.Path != "/" || mediaType != "application/json" {
 		return nil, refuse("UnsupportedProtocol", "The simulator supports only POST to `/` with the content type application/json.")
 	}
-	account, service, refusal := s.verify(r)
-	if refusal != nil {
+	a := action{"sts", r.http.Header.Get("X-TC-Version"), r.call.Action}
+	if a == webIdentity && r.http.Header.Get("Authorization") == "SKIP" {
+		r.signer.Account = r.text("RoleArn") // The quota is that of the role.
+	} else if refusal := s.verify(r, &a); refusal != nil {
 		return nil, refusal
 	}
-	a := action{service, r.http.Header.Get("X-TC-Version"), r.http.Header.Get("X-TC-Action")}
 	handle, ok := actions[a]
 	if !ok {
 		return nil, refuse("InvalidAction", "The request action=`%s` is invalid or not found in version `%s`.", a.name, a.version)
 	}
-	passes, inSecond := s.arrive(bucketKey{account, r.call.Host, a}, r.call.At)
+	passes, inSecond := s.arrive(bucketKey{r.signer.Account, r.call.Host, a}, r.call.At)
 	if !passes {
 		r.call.Throttled = true
 		return nil, refuse("RequestLimitExceeded",
@@ -39,9 +40,9 @@ func (s *Simulator) admit(r *request) (handler, *APIError) {
 	return handle, nil
 }
 
-// verify checks the signature. It returns the account that signed the request,
-// and the service that it is signed for.
-func (s *Simulator) verify(r *request) (account, service string, refusal *APIError) {
+// verify checks the signature. It notes who signed the request, and for which
+// service.
+func (s *Simulator) verify(r *request, of *action) (refusal *APIError) {
 	header, now := r.http.Header, r.call.At.Unix()
 	a, ok := parseAuthorization(header.Get("Authorization"))
 	credential, known := s.credentials[a.secretID]
@@ -56,10 +57,11 @@ func (s *Simulator) verify(r *request) (account, service string, refusal *APIErr
 	case a.date != time.Unix(unix, 0).UTC().Format(time.DateOnly),
 		!hmac.Equal([]byte(a.signature), []byte(sign(r.http, r.body, a, credential.SecretKey))):
 		refusal = refuse("AuthFailure.SignatureFailure", "The provided credentials could not be validated. Please check your signature is correct.")
-	case header.Get("X-TC-Token") != credential.Token:
+	case header.Get("X-TC-Token") != credential.Token, !credential.Expires.IsZero() && !r.call.At.Before(credential.Expires):
 		refusal = refuse("AuthFailure.TokenFailure", "Token verification failed, please check if your Token is correct.")
 	}
-	return credential.Account, a.service, refusal
+	r.signer, of.service = credential, a.service
+	return refusal
 }
 
 // checkRegion refuses calls without a region. On the real host names it also

@@ -1,5 +1,7 @@
 // Package clbsim simulates the API of Tencent Cloud Load Balancer over HTTP,
 // as far as DescribeTaskStatus goes, for tests, demonstrations and benchmarks.
+// For keys that rotate it also has what issues and names them: three actions of
+// STS, and the metadata service of a machine.
 //
 // A [Simulator] is an [http.Handler]. It verifies TC3-HMAC-SHA256 signatures,
 // counts calls against the quota of the account, answers for the tasks that
@@ -20,7 +22,8 @@
 //  1. Half of [Config.RoundTrip] passes: the request is on its way.
 //  2. Faults in front of the gateway strike ([Hang], [Reset], [HTTPResponse]).
 //     Such a request is neither verified nor counted.
-//  3. The signature is verified: secret ID, timestamp, signature, token.
+//  3. The signature is verified: secret ID, timestamp, signature, token, expiry.
+//     AssumeRoleWithWebIdentity needs none.
 //  4. Service, version and action are looked up.
 //  5. The call is counted against the quota.
 //  6. Faults behind the gateway strike ([ErrorCode]).
@@ -43,9 +46,10 @@
 //   - It simulates no call that changes anything. Tasks are added by the owner
 //     of the simulator.
 //   - It supports neither the older signature methods nor GET nor multipart
-//     bodies nor HTTP/2, and no other service.
+//     bodies nor HTTP/2.
 //   - It answers in English only.
-//   - It knows no permissions. A [Fault] of the kind [ErrorCode] stands for
-//     every refusal that is not listed above.
+//   - It knows no permissions: any key may assume any role, if it sends the
+//     external ID. A [Fault] of the kind [ErrorCode] stands for every refusal
+//     that is not listed above.
 //   - It stores nothing on disk, and is no place for real secrets.
 package clbsim

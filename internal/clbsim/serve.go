@@ -19,7 +19,14 @@ type request struct {
 	http       *http.Request
 	body       []byte
 	parameters map[string]any // Nil if the body is no JSON object.
+	signer     Credential     // Verified. It has no SecretID if the call needs no signature.
 	call       Call
+}
+
+// text returns a parameter, empty if there is none.
+func (r *request) text(name string) string {
+	value, _ := r.parameters[name].(string)
+	return value
 }
 
 // reply is what the client gets.
@@ -38,12 +45,13 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	req := &request{http: r, body: body, call: Call{
 		Region:    r.Header.Get("X-TC-Region"),
+		Action:    r.Header.Get("X-TC-Action"),
 		Host:      r.Host,
 		Language:  r.Header.Get("X-TC-Language"),
 		RequestID: newUUID(),
 	}}
 	if json.Unmarshal(body, &req.parameters) == nil {
-		req.call.TaskID, _ = req.parameters["TaskId"].(string)
+		req.call.TaskID = req.text("TaskId")
 	}
 	half := s.config.RoundTrip / 2
 	wait(r.Context(), half)

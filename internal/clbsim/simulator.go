@@ -44,21 +44,26 @@ type Credential struct {
 	// Account is the account whose quota the credential uses. By default it is
 	// SecretID, an account of its own.
 	Account string
+	// Expires is when the credential ends; zero for never.
+	Expires time.Time
+
+	session string // What follows the user in the caller's identity.
 }
 
 // Simulator is the simulated API. It is safe for concurrent use.
 type Simulator struct {
-	config      Config
-	credentials map[string]Credential // By secret ID.
+	config Config
 
-	mu       sync.Mutex
-	random   *rand.Rand
-	tasks    map[string]*Task
-	faults   []Fault
-	buckets  map[bucketKey]*bucket
-	accounts map[string]AccountStats
-	calls    []Call
-	total    int // Of calls, dropped ones included.
+	mu          sync.Mutex
+	credentials map[string]Credential // By secret ID.
+	roles       map[string]Role       // By ARN.
+	random      *rand.Rand
+	tasks       map[string]*Task
+	faults      []Fault
+	buckets     map[bucketKey]*bucket
+	accounts    map[string]AccountStats
+	calls       []Call
+	total       int // Of calls, dropped ones included.
 }
 
 var _ http.Handler = (*Simulator)(nil)
@@ -74,13 +79,13 @@ func New(config Config) *Simulator {
 		config:      config,
 		credentials: map[string]Credential{},
 		random:      rand.New(rand.NewPCG(config.Seed, 0)),
+		roles:       map[string]Role{},
 		tasks:       map[string]*Task{},
 		buckets:     map[bucketKey]*bucket{},
 		accounts:    map[string]AccountStats{},
 	}
 	for _, c := range config.Credentials {
-		c.Account = cmp.Or(c.Account, c.SecretID)
-		s.credentials[c.SecretID] = c
+		s.AddCredential(c)
 	}
 	return s
 }

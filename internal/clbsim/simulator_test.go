@@ -208,7 +208,7 @@ func TestLog(t *testing.T) {
 	t.Parallel()
 	s, now := newTestSimulator(Config{LogLimit: 4})
 	want := Call{
-		At: *now, Region: "ap-guangzhou", Host: "clb.tencentcloudapi.com", TaskID: "0", Language: "en-US",
+		At: *now, Region: "ap-guangzhou", Action: "DescribeTaskStatus", Host: "clb.tencentcloudapi.com", TaskID: "0", Language: "en-US",
 		RequestID: poll(t, s, "0").RequestID, Code: "InvalidParameter",
 	}
 	if call := s.Calls()[0]; call != want || len(want.RequestID) != 36 {
