@@ -74,7 +74,7 @@ func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Dura
 		endpoints:   endpoints,
 		credentials: credentials,
 		timeout:     timeout,
-		transport:   validatingTransport{newTransport(endpoints.roots)},
+		transport:   validatingTransport{newTransport(endpoints)},
 		clients:     clients,
 	}, nil
 }

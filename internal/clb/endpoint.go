@@ -63,6 +63,8 @@ type Endpoints struct {
 	// roots are the authorities that the hosts' certificates may come from, nil for
 	// those of the system.
 	roots *x509.CertPool
+	// dial replaces the network, nil for the network itself.
+	dial Dial
 }
 
 // For returns the endpoint of a region. The first that applies: the endpoint that

@@ -2,9 +2,11 @@ package clb
 
 import (
 	"cmp"
+	"context"
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"os"
@@ -42,7 +44,12 @@ type EndpointOptions struct {
 	// CAFile is a file of PEM certificates of authorities that are trusted beside
 	// those of the system, such as that of an inspecting proxy; empty for none.
 	CAFile string
+	// Dial replaces the network, for tests; nil for the network itself.
+	Dial Dial
 }
+
+// Dial opens a connection, as net.Dialer.DialContext does.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 // NewEndpoints makes the rule from the operator's flags. Its error says what to
 // give instead.
@@ -59,6 +66,7 @@ func NewEndpoints(options EndpointOptions) (Endpoints, error) {
 		overrides:      map[string]Endpoint{},
 		rootDomain:     options.RootDomain,
 		financeRegions: slices.Clone(options.FinanceRegions),
+		dial:           options.Dial,
 	}
 	for _, raw := range options.Overrides {
 		region := ""

@@ -90,7 +90,7 @@ type STS struct {
 
 // NewSTS makes an STS that calls the hosts that endpoints names.
 func NewSTS(endpoints Endpoints) *STS {
-	return &STS{endpoints: endpoints, transport: validatingTransport{newTransport(endpoints.roots)}}
+	return &STS{endpoints: endpoints, transport: validatingTransport{newTransport(endpoints)}}
 }
 
 // Check returns an error that says what to configure if no call may be made.

@@ -104,7 +104,7 @@ func TestAnEgressProxyThatThrottles(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			transport := newTransport(nil)
+			transport := newTransport(Endpoints{})
 			transport.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse(proxy.URL) }
 			api.transport = validatingTransport{transport}
 			_, failed := poll(t, api)
@@ -125,7 +125,7 @@ func TestTheSimulatorThrottlesAsAGatewayDoes(t *testing.T) {
 
 func TestIdleConnectionsAreClosedBeforeTheFrontEndDoes(t *testing.T) {
 	const frontEnd = 60 * time.Second // What Tencent Cloud's front end keeps them for.
-	if idle := newTransport(nil).IdleConnTimeout; idle <= 0 || idle > frontEnd-5*time.Second {
+	if idle := newTransport(Endpoints{}).IdleConnTimeout; idle <= 0 || idle > frontEnd-5*time.Second {
 		t.Errorf("they are kept for %v", idle)
 	}
 }

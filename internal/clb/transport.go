@@ -3,7 +3,6 @@ package clb
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"net"
 	"net/http"
@@ -14,10 +13,12 @@ import (
 // maxHeaderBytes bounds the header of a response. Real ones are below 1 KiB.
 const maxHeaderBytes = 64 << 10
 
-// newTransport makes the connections that all clients share. It trusts the
-// authorities in roots, or those of the system if roots is nil.
-func newTransport(roots *x509.CertPool) *http.Transport {
-	dialer := &net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}
+// newTransport makes the connections that all clients share.
+func newTransport(endpoints Endpoints) *http.Transport {
+	dial := endpoints.dial
+	if dial == nil {
+		dial = (&net.Dialer{Timeout: 5 * time.Second, KeepAlive: 30 * time.Second}).DialContext
+	}
 	protocols := new(http.Protocols)
 	// One request a connection at a time: on a shared HTTP/2 connection, one
 	// that hangs would hang all, and a request given up could still leave the
@@ -33,7 +34,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 			return nil
 		},
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			conn, err := dialer.DialContext(ctx, network, address)
+			conn, err := dial(ctx, network, address)
 			if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
 				// On close, drop what has not left yet: a call that was given up
 				// must not reach the API later.
@@ -41,7 +42,7 @@ func newTransport(roots *x509.CertPool) *http.Transport {
 			}
 			return conn, err
 		},
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: endpoints.roots},
 		TLSHandshakeTimeout: 5 * time.Second,
 		Protocols:           protocols,
 		MaxIdleConns:        1024,

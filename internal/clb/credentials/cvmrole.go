@@ -1,7 +1,6 @@
 package credentials
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,9 +15,8 @@ import (
 )
 
 const (
-	// defaultMetadataURL is Tencent Cloud's metadata service, as every CVM reaches it.
-	defaultMetadataURL = "http://metadata.tencentyun.com"
-	metadataPath       = "/latest/meta-data/cam/security-credentials/"
+	// metadataURL is Tencent Cloud's metadata service, as every CVM reaches it.
+	metadataURL = "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/"
 	// metadataTimeout bounds one call. The service is one hop away.
 	metadataTimeout = 2 * time.Second
 )
@@ -32,30 +30,25 @@ type cvmRole struct{ refresher }
 // Account implements clb.CredentialSource. A machine has one role at a time.
 func (*cvmRole) Account() string { return "CVM role" }
 
-func newCVMRole(baseURL string) *cvmRole {
+// newCVMRole makes the source; dial replaces the network, unless it is nil.
+func newCVMRole(dial clb.Dial) *cvmRole {
 	r := new(cvmRole)
-	r.action, r.fetch = "the metadata service", newMetadata(baseURL).session
+	r.action, r.fetch = "the metadata service", newMetadata(dial).session
 	return r
 }
 
 // metadata is a client of the metadata service.
-type metadata struct {
-	base   string
-	client *http.Client
-}
+type metadata struct{ client *http.Client }
 
-func newMetadata(baseURL string) metadata {
-	return metadata{
-		base: strings.TrimSuffix(cmp.Or(baseURL, defaultMetadataURL), "/") + metadataPath,
-		client: &http.Client{
-			Timeout: metadataTimeout,
-			// No proxy: it would answer for its own machine.
-			Transport: &http.Transport{DisableKeepAlives: true, MaxResponseHeaderBytes: maxBytes},
-			CheckRedirect: func(*http.Request, []*http.Request) error {
-				return http.ErrUseLastResponse
-			},
+func newMetadata(dial clb.Dial) metadata {
+	return metadata{&http.Client{
+		Timeout: metadataTimeout,
+		// No proxy: it would answer for its own machine.
+		Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true, MaxResponseHeaderBytes: maxBytes},
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
 		},
-	}
+	}}
 }
 
 // session gets the credential of the role that is bound now.
@@ -98,7 +91,7 @@ func (m metadata) fetch(ctx context.Context) (clb.Session, error) {
 
 // get returns the body of one answer.
 func (m metadata) get(ctx context.Context, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.base+path, http.NoBody)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, metadataURL+path, http.NoBody)
 	if err != nil {
 		return nil, errors.New("the URL of the metadata service is malformed")
 	}

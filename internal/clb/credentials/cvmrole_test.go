@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,8 +14,17 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
 
+const metadataPath = "/latest/meta-data/cam/security-credentials/"
+
+// dialTo is a network of one address.
+func dialTo(address string) clb.Dial {
+	return func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+}
+
 // metadataOf serves the names of roles and their credentials.
-func metadataOf(t *testing.T, name http.HandlerFunc, credential string) string {
+func metadataOf(t *testing.T, name http.HandlerFunc, credential string) clb.Dial {
 	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+metadataPath+"{$}", name)
@@ -26,7 +36,7 @@ func metadataOf(t *testing.T, name http.HandlerFunc, credential string) string {
 	})
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
-	return server.URL
+	return dialTo(server.Listener.Addr().String())
 }
 
 func says(text string) http.HandlerFunc {
@@ -62,7 +72,7 @@ func TestCVMRoles(t *testing.T) {
 		"no expiry":                  {says("the-role"), without(fmt.Sprintf(`"ExpiredTime":%d,`, expires)), "no expiry"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
-			source := newCVMRole(metadataOf(t, test.name, test.credential) + "/")
+			source := newCVMRole(metadataOf(t, test.name, test.credential))
 			c, err := source.Credential(t.Context())
 			if test.text == "" {
 				if err != nil || c != clb.NewCredential("tmp-id", "tmp-key", "tmp-token") || source.session.Expires.Unix() != expires {
@@ -84,7 +94,7 @@ func TestCVMRoles(t *testing.T) {
 
 func TestAMetadataServiceThatDoesNotAnswer(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	url := metadataOf(t, func(_ http.ResponseWriter, r *http.Request) {
+	dial := metadataOf(t, func(_ http.ResponseWriter, r *http.Request) {
 		select {
 		case <-ctx.Done():
 		case <-r.Context().Done():
@@ -92,24 +102,24 @@ func TestAMetadataServiceThatDoesNotAnswer(t *testing.T) {
 	}, "")
 	defer cancel()
 	begun := time.Now()
-	_, err := newCVMRole(url).Credential(t.Context())
+	_, err := newCVMRole(dial).Credential(t.Context())
 	if took := time.Since(begun); !errors.Is(err, clb.ErrNoCredentials) || took < metadataTimeout || took > 4*metadataTimeout {
 		t.Errorf("got %v after %v", err, took)
 	}
-	if _, err := newCVMRole("http://127.0.0.1:1").Credential(t.Context()); !errors.Is(err, clb.ErrNoCredentials) || !strings.Contains(err.Error(), "refused") {
+	if _, err := newCVMRole(dialTo("127.0.0.1:1")).Credential(t.Context()); !errors.Is(err, clb.ErrNoCredentials) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestTheMetadataServiceOfAMachine(t *testing.T) {
-	source := newCVMRole("")
-	if newMetadata("").client.Transport.(*http.Transport).Proxy != nil {
+	source := newCVMRole(nil)
+	if newMetadata(nil).client.Transport.(*http.Transport).Proxy != nil {
 		t.Error("it is reached through a proxy, which would answer for its own machine")
 	}
 	if source.Account() != "CVM role" {
 		t.Errorf("the account is %s", source.Account())
 	}
-	if got := defaultMetadataURL + metadataPath; got != "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/" {
+	if got := metadataURL; got != "http://metadata.tencentyun.com/latest/meta-data/cam/security-credentials/" {
 		t.Errorf("it is at %s", got)
 	}
 }

@@ -45,8 +45,9 @@ type Options struct {
 	// STSRegion is where roles are assumed and the owners of keys looked up. Empty means
 	// TKE_REGION, or else ap-guangzhou. Pod identity always uses TKE_REGION.
 	STSRegion string
-	// MetadataURL replaces the URL of the metadata service, for tests; empty for none.
-	MetadataURL string
+	// Dial replaces the network to the metadata service, for tests; nil for the network
+	// itself.
+	Dial clb.Dial
 	// Getenv looks a variable up; os.Getenv in production.
 	Getenv func(string) string
 }
@@ -151,7 +152,7 @@ func (o Options) source(name string, sts *clb.STS) clb.CredentialSource {
 	case PodIdentity:
 		return podIdentity(o.variable, sts)
 	case CVMRole:
-		return newCVMRole(o.MetadataURL)
+		return newCVMRole(o.Dial)
 	default:
 		return NewSecret(o.SecretName, o.GetSecret)
 	}

@@ -142,12 +142,12 @@ func TestNoWayOfPrintingASourceShowsASecret(t *testing.T) {
 	server := new(store)
 	server.set("the-id", "the-key", nil)
 	getenv, _ := tke(t)
-	url := metadataOf(t, says("the-role"), `{"TmpSecretId":"tmp-id","TmpSecretKey":"tmp-key","Token":"tmp-token","ExpiredTime":4102444800,"Code":"Success"}`)
+	dial := metadataOf(t, says("the-role"), `{"TmpSecretId":"tmp-id","TmpSecretKey":"tmp-key","Token":"tmp-token","ExpiredTime":4102444800,"Code":"Success"}`)
 	for _, o := range []Options{
 		{Source: Directory, Directory: directory},
 		{Source: FromSecret, SecretName: "s", GetSecret: NewSecret("s", server.get).get},
 		{Source: PodIdentity},
-		{Source: CVMRole, MetadataURL: url},
+		{Source: CVMRole, Dial: dial},
 		{Source: Directory, Directory: directory, AssumeRoleARN: roleARN},
 	} {
 		o.Getenv = getenv
