@@ -35,20 +35,25 @@ func inBubble(t *testing.T, test func(b *bubble)) {
 	})
 }
 
-// operate starts an operator; the returned function stops it.
+// operate starts an operator of the cloud in memory; the returned function stops it.
 func (b *bubble) operate(vary ...func(*controllers.Options)) (stop func()) {
+	b.Helper()
+	return b.operateWith(b.cloud, keyOf, b.cluster.ManagerOptions(b.T), vary...)
+}
+
+// operateWith starts an operator of another API.
+func (b *bubble) operateWith(api controllers.API, sources controllers.CredentialSources, settings manager.Options, vary ...func(*controllers.Options)) (stop func()) {
 	b.Helper()
 	options := controllers.Options{Slots: 20, NotFoundGrace: 2 * time.Minute}
 	for _, v := range vary {
 		v(&options)
 	}
-	settings := b.cluster.ManagerOptions(b.T)
 	settings.Cache = options.CacheOptions()
 	mgr, err := manager.New(b.cluster.Config(), settings)
 	if err != nil {
 		b.Fatal(err)
 	}
-	if err := controllers.SetupCLBTaskController(mgr, b.cloud, keyOf, options); err != nil {
+	if err := controllers.SetupCLBTaskController(mgr, api, sources, options); err != nil {
 		b.Fatal(err)
 	}
 	return testenv.Start(b.T, mgr)

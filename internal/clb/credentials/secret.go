@@ -16,8 +16,8 @@ import (
 const (
 	// secretLife is how long the content of a Secret is used before it is read again.
 	secretLife = 20 * time.Second
-	// secretRetry is how long a failed reading is remembered, and how often at most a
-	// Secret is read because the API rejects its key.
+	// secretRetry is how long a failed reading is remembered, and how long a Secret is
+	// not read again because the API rejects its key if that brought no other key.
 	secretRetry = 5 * time.Second
 	// secretGrace is how long the last content is used if the Secret cannot be read,
 	// although it may be there.
@@ -44,6 +44,7 @@ type Secret struct {
 	triedAt time.Time      // When the last reading ended.
 	err     error          // How it ended.
 	stale   bool           // The API rejects current.
+	futile  time.Time      // When a reading last brought the key again that the API rejects.
 }
 
 // NewSecret makes the source of a Secret. name names it in messages and, until its
@@ -91,8 +92,11 @@ func (s *Secret) due() bool {
 	switch age := time.Since(s.triedAt); {
 	case s.triedAt.IsZero():
 		return true
-	case s.err != nil || s.stale:
+	case s.err != nil:
 		return age >= secretRetry
+	case s.stale:
+		// However new it is: it may have been replaced since.
+		return time.Since(s.futile) >= secretRetry
 	default:
 		return age >= secretLife
 	}
@@ -113,7 +117,11 @@ func (s *Secret) read(ctx context.Context) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.triedAt, s.err, s.stale = time.Now(), err, false
+	s.triedAt, s.err = time.Now(), err
+	if s.stale && c == s.current {
+		s.futile = s.triedAt
+	}
+	s.stale = false
 	switch {
 	case err == nil:
 		s.current, s.readAt = c, s.triedAt
