@@ -28,11 +28,12 @@ const (
 	usableMargin = 30 * time.Second
 	// rejectedPause is the least time between two fetches because the API rejects the
 	// session.
-	rejectedPause = 30 * time.Second
+	rejectedPause = 10 * time.Second
 )
 
 // refresher keeps one session and replaces it before it ends. While a new session is
-// fetched the old one is used, as long as it lasts. It makes one fetch at a time, and
+// fetched the old one is used, as long as it lasts. One that the API rejects is used no
+// longer if no new one can be had: what keeps the service from it is what to mend. It makes one fetch at a time, and
 // only when a credential is used. It is safe for concurrent use.
 type refresher struct {
 	// action is the call that fetch makes, as errors name it.
@@ -46,7 +47,7 @@ type refresher struct {
 	refreshAt  time.Time // When to replace the session.
 	notBefore  time.Time // When the next fetch may begin.
 	err        error     // How the last fetch ended.
-	suspect    bool      // The API rejects the session.
+	suspect    bool      // The API rejects the session, and there is no newer one yet.
 	rejectedAt time.Time // When that was last reported.
 }
 
@@ -59,7 +60,7 @@ func (r *refresher) Credential(ctx context.Context) (clb.Credential, error) {
 	session, suspect, err := r.session, r.suspect, r.err
 	r.mu.Unlock()
 	if !due {
-		if usable {
+		if usable && (!suspect || err == nil) {
 			return session.Credential, nil
 		}
 		return clb.Credential{}, err // That of the last fetch; the next must not begin yet.
@@ -72,7 +73,7 @@ func (r *refresher) Credential(ctx context.Context) (clb.Credential, error) {
 	case <-done:
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.err != nil && !r.usable(time.Now()) {
+		if r.err != nil && (r.suspect || !r.usable(time.Now())) {
 			return clb.Credential{}, r.err
 		}
 		return r.session.Credential, nil
@@ -125,12 +126,14 @@ func (r *refresher) refresh(ctx context.Context) {
 			Message: fmt.Sprintf("the session ends at %s: check the clock of this machine", session.Expires.UTC().Format(time.RFC3339)),
 		}
 	}
-	r.err, r.suspect = err, false
+	r.err = err
 	if err != nil {
 		// The old session stays: it may last longer than the failure.
 		r.notBefore = now.Add(fetchPause + jitter(fetchPause))
 		return
 	}
+	// The metadata service issues one session several times.
+	r.suspect = r.suspect && session.Credential == r.session.Credential
 	r.session = session
 	r.refreshAt = session.Expires.Add(-max(life/10, refreshMargin) - jitter(refreshJitter))
 	r.notBefore = now.Add(min(fetchPause, life-usableMargin))

@@ -17,6 +17,7 @@ type issuer struct {
 	life  time.Duration
 	delay time.Duration
 	err   error
+	again bool        // It issues the first key again.
 	calls []time.Time // When each began.
 	most  int         // How many ran at a time.
 	now   int
@@ -29,6 +30,9 @@ func (i *issuer) fetch(ctx context.Context) (clb.Session, error) {
 	i.now++
 	i.most = max(i.most, i.now)
 	delay, life, err := i.delay, i.life, i.err
+	if i.again {
+		n = 1
+	}
 	i.mu.Unlock()
 	defer func() {
 		i.mu.Lock()
@@ -174,15 +178,40 @@ func TestRefreshes(t *testing.T) {
 			r.Rejected(key(2))
 			wantKey(t, r, key(3))
 		},
-		"a key that the API rejects stays if there is no other": func(t *testing.T, sts *issuer, r *refresher) {
+		"a key that the API rejects is used no longer, though there is no other": func(t *testing.T, sts *issuer, r *refresher) {
 			wantKey(t, r, key(1))
 			after(time.Minute)
 			sts.set(func() { sts.err = errRefused })
 			r.Rejected(key(1))
+			for range 60 {
+				wantFailure(t, r, errRefused)
+				after(time.Second)
+			}
+			if n := sts.count() - 1; n < 60/10 || n > 60/5 {
+				t.Errorf("%d fetches in a minute", n)
+			}
+			sts.set(func() { sts.err = nil })
+			after(2 * fetchPause)
+			if _, err := r.Credential(t.Context()); err != nil {
+				t.Errorf("it stays: %v", err)
+			}
+		},
+		"a key that the API rejects and the service issues again is replaced as soon as there is another": func(t *testing.T, sts *issuer, r *refresher) {
 			wantKey(t, r, key(1))
-			wantKey(t, r, key(1))
-			if sts.count() != 2 {
-				t.Errorf("%d fetches", sts.count())
+			after(time.Minute)
+			sts.set(func() { sts.again = true })
+			for range 60 {
+				r.Rejected(key(1))
+				wantKey(t, r, key(1))
+				after(time.Second)
+			}
+			if n := sts.count() - 1; n != 60/5 {
+				t.Errorf("%d fetches in a minute", n)
+			}
+			sts.set(func() { sts.again = false })
+			after(fetchPause)
+			if c, err := r.Credential(t.Context()); err != nil || c == key(1) {
+				t.Errorf("it stays: %v", err)
 			}
 		},
 		"a session that has ended is refused": func(t *testing.T, sts *issuer, r *refresher) {
