@@ -16,6 +16,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
@@ -41,6 +42,8 @@ type account struct {
 	env       map[string]string
 	directory string // Of the files of a key, and of the token of pod identity.
 	secrets   *secretStore
+	reader    client.Reader // Of Secrets, by default secrets itself.
+	settings  manager.Options
 
 	mu    sync.Mutex
 	names []string // The accounts that polls counted for, in order.
@@ -48,16 +51,23 @@ type account struct {
 
 // withAccount runs a test in a bubble with an account. It has no key, and its role is
 // not there.
-func withAccount(t *testing.T, test func(a *account)) {
+//
+// Each of between stands between the operator and the handlers.
+func withAccount(t *testing.T, test func(a *account), between ...func(http.Handler) http.Handler) {
 	t.Helper()
 	directory := t.TempDir()
 	inBubble(t, func(b *bubble) {
 		sim := clbsim.New(clbsim.Config{RoundTrip: 20 * time.Millisecond})
+		hosts := map[string]http.Handler{"127.0.0.1:1": sim, "127.0.0.1:2": sim, "metadata.tencentyun.com:80": sim.Metadata(roleARN)}
+		for host := range hosts {
+			for _, wrap := range between {
+				hosts[host] = wrap(hosts[host])
+			}
+		}
+		secrets := &secretStore{data: map[types.NamespacedName]map[string][]byte{}}
 		test(&account{
-			bubble: b, sim: sim, directory: directory, secrets: &secretStore{data: map[types.NamespacedName]map[string][]byte{}},
-			network: testenv.NewNetwork(b.T, map[string]http.Handler{
-				"127.0.0.1:1": sim, "127.0.0.1:2": sim, "metadata.tencentyun.com:80": sim.Metadata(roleARN),
-			}),
+			bubble: b, sim: sim, network: testenv.NewNetwork(b.T, hosts), directory: directory,
+			secrets: secrets, reader: secrets, settings: b.cluster.ManagerOptions(b.T),
 			env: map[string]string{
 				credentials.EnvTKERegion: region, credentials.EnvTKEProviderID: "provider", credentials.EnvTKERoleARN: roleARN,
 				credentials.EnvTKETokenFile: filepath.Join(directory, "web"),
@@ -79,7 +89,7 @@ func (a *account) start(o credentials.Options, vary ...func(*controllers.Options
 		o.Directory = a.directory
 	}
 	own := types.NamespacedName{Namespace: "operator", Name: "key"}
-	o.SecretName, o.GetSecret = own.Name, controllers.SecretReader(a.secrets, own, "allow it")
+	o.SecretName, o.GetSecret = own.Name, controllers.SecretReader(a.reader, own, "allow it")
 	o.Getenv, o.Dial = func(name string) string { return a.env[name] }, a.network.Dial
 	source, err := credentials.New(o, clb.NewSTS(endpoints))
 	if err != nil {
@@ -89,14 +99,14 @@ func (a *account) start(o credentials.Options, vary ...func(*controllers.Options
 	if err != nil {
 		a.Fatal(err)
 	}
-	sources, err := controllers.SourcesOf(a.secrets, source.Identities())
+	sources, err := controllers.SourcesOf(a.reader, source.Identities())
 	if err != nil {
 		a.Fatal(err)
 	}
 	_ = source.Identify(a.Context()) // The operator starts without a key, too.
 	return a.operateWith(noted{api, a}, func(secret types.NamespacedName) clb.CredentialSource {
 		return notedSource{sources(secret).(*credentials.Identified), a}
-	}, a.cluster.ManagerOptions(a.T), vary...)
+	}, a.settings, vary...)
 }
 
 // noted notes the account of the operator's own polls, and notedSource that of a Secret's.

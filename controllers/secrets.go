@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/go-logr/logr"
 	lru "github.com/hashicorp/golang-lru/v2"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
@@ -41,6 +43,8 @@ func SourcesOf(reader client.Reader, identities *credentials.Identities) (Creden
 // SecretReader reads one Secret. allow says what to do if the operator may not.
 func SecretReader(reader client.Reader, secret types.NamespacedName, allow string) credentials.GetSecret {
 	return func(ctx context.Context) (map[string][]byte, error) {
+		// From level 8 on, the client writes whole answers to the logger of the context.
+		ctx = log.IntoContext(ctx, logr.Discard())
 		object := new(corev1.Secret)
 		err := reader.Get(ctx, secret, object)
 		switch {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"unique"
 )
@@ -72,13 +73,17 @@ func (c Credential) redact(text string) string {
 	return redact(text, p.secretKey, p.token, p.secretID)
 }
 
+// signaturePattern is the form of a signature: the API may repeat that of a request.
+var signaturePattern = regexp.MustCompile(`[0-9a-f]{64}`)
+
+// redact removes the secrets, and whatever looks like a signature.
 func redact(text string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret != "" {
 			text = strings.ReplaceAll(text, secret, "[redacted]")
 		}
 	}
-	return text
+	return signaturePattern.ReplaceAllString(text, "[redacted]")
 }
 
 // placeholder is all that a printed or encoded Credential shows.

@@ -44,6 +44,7 @@ func TestWhatIsNoAnswer(t *testing.T) {
 		"an error of the API's":                 {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "InternalError", Message: "oops"}, ProblemAPIUnavailable, "InternalError", "oops"},
 		"an error code of any length":           {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "AuthFailure." + strings.Repeat("x", 40_000), Message: "oops"}, ProblemUnexpectedAnswer, "ClientError.UnexpectedAnswer", "40012 bytes"},
 		"an error text of any length":           {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "InternalError", Message: strings.Repeat("x", 1_000_000)}, ProblemAPIUnavailable, "InternalError", "xxx"},
+		"an error that repeats the signature":   {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "AuthFailure.X", Message: "Signature=" + strings.Repeat("0123abcd", 8)}, ProblemCredentialsRejected, "AuthFailure.X", "Signature=[redacted]"},
 		"an error that shows the key":           {clbsim.Fault{Kind: clbsim.ErrorCode, Code: "AuthFailure.X", Message: "key " + testKey}, ProblemCredentialsRejected, "AuthFailure.X", "key [redacted]"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
