@@ -102,7 +102,7 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 		return TaskStatus{}, ended(ctx)
 	}
 	if err != nil {
-		return TaskStatus{}, withoutCredential(err)
+		return TaskStatus{}, withoutCredential(err, source)
 	}
 	endpoint := a.endpoints.For(q.Region)
 	request := sdk.NewDescribeTaskStatusRequest()
@@ -128,7 +128,7 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 		}
 	default:
 		failed := translate(err, endpoint, credential.redact, info)
-		failed.Account = source.Account()
+		failed.Account, failed.Source = source.Account(), sourceName(source)
 		if rejecter, ok := source.(Rejecter); ok && failed.Problem == ProblemCredentialsRejected {
 			rejecter.Rejected(credential)
 		}
@@ -137,15 +137,24 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 }
 
 // withoutCredential is the error of a poll that the CredentialSource failed with err.
-func withoutCredential(err error) *Error {
+func withoutCredential(err error, source CredentialSource) *Error {
 	var refused *Error
 	if errors.As(err, &refused) {
-		return refused
+		failed := *refused // Polls share it.
+		failed.Source = sourceName(source)
+		return &failed
 	}
 	return &Error{
 		Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
 		Message: truncate(err.Error(), maxMessageBytes), cause: err,
 	}
+}
+
+func sourceName(source CredentialSource) string {
+	if named, ok := source.(fmt.Stringer); ok {
+		return named.String()
+	}
+	return ""
 }
 
 // ended is the error of a call whose caller ended it.

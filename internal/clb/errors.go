@@ -79,6 +79,9 @@ type Error struct {
 	// Account is the account that polled, as its CredentialSource has it; empty if
 	// there was no credential.
 	Account string
+	// Source says where the credential comes from, or should have come from; empty if the
+	// CredentialSource is no fmt.Stringer.
+	Source string
 	// RequestID is the ID of this very call, empty if the API did not answer.
 	RequestID string
 	// Skew is how far this machine's clock is ahead of the API's (negative:

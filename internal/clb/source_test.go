@@ -51,7 +51,7 @@ func TestTheErrorOfASourceThatCallsAServiceIsThatOfThePoll(t *testing.T) {
 		return Credential{}, fmt.Errorf("with the key of the environment: %w", refused)
 	}))
 	_, err := poll(t, api)
-	if err != refused || sim.CountCalls() != 0 {
+	if err == nil || *err != *refused || sim.CountCalls() != 0 {
 		t.Errorf("got %v after %d calls", err, sim.CountCalls())
 	}
 	if text := err.Error(); text != "AssumeRole: CredentialsRejected (code ResourceNotFound.RoleNotFound): m" {

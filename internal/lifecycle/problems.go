@@ -27,6 +27,7 @@ type Failure struct {
 	Action  string        // The call that failed, if it is not DescribeTaskStatus.
 	Detail  string        // What to do, as the source of the credentials says; for clb.ProblemCredentialsMissing.
 	Account string        // The account that polled; for clb.ProblemTaskNotFound.
+	Source  string        // Where the credential comes from; for problems of the account.
 	Skew    time.Duration // For clb.ProblemClockSkew.
 }
 
@@ -38,7 +39,18 @@ func failureOf(err *clb.Error) Failure {
 	if err.Problem == clb.ProblemTaskNotFound {
 		f.Account = err.Account // The wrong account is what is wrong most often.
 	}
+	if About(err.Problem) == AboutAccount || err.Action != "" {
+		f.Source = err.Source
+	}
 	return f
+}
+
+// code returns the code, and which credential is concerned.
+func (f Failure) code() string {
+	if f.Source == "" {
+		return f.Code
+	}
+	return f.Code + "; source: " + f.Source
 }
 
 // sameText reports whether two failures of one problem read the same. A skew is measured
@@ -107,9 +119,9 @@ var problems = map[clb.Problem]problem{
 		reason: v1alpha1.ReasonCredentialsRejected, about: AboutAccount, needsIntervention: true,
 		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string {
 			if f.Action != "" {
-				return fmt.Sprintf("Tencent Cloud refuses %s (%s), so there is no key to poll with: check the role, its trust policy and the key that assumes it.", f.Action, f.Code)
+				return fmt.Sprintf("Tencent Cloud refuses %s (%s), so there is no key to poll with: check the role, its trust policy and the key that assumes it.", f.Action, f.code())
 			}
-			return fmt.Sprintf("The CLB API rejects the credentials (%s): check the SecretId, the SecretKey and the token's lifetime.", f.Code)
+			return fmt.Sprintf("The CLB API rejects the credentials (%s): check the SecretId, the SecretKey and the token's lifetime.", f.code())
 		},
 	},
 	clb.ProblemClockSkew: {
@@ -184,12 +196,12 @@ func orAction(ongoing func(v1alpha1.CLBTaskSpec, *Failure) string) func(v1alpha1
 		if f.Action == "" {
 			return ongoing(spec, f)
 		}
-		return fmt.Sprintf("There is no key to poll with, since %s brings no usable answer (%s); it is tried again.", f.Action, f.Code)
+		return fmt.Sprintf("There is no key to poll with, since %s brings no usable answer (%s); it is tried again.", f.Action, f.code())
 	}
 }
 
 func withCode(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {
-	return func(_ v1alpha1.CLBTaskSpec, f *Failure) string { return fmt.Sprintf(format, f.Code) }
+	return func(_ v1alpha1.CLBTaskSpec, f *Failure) string { return fmt.Sprintf(format, f.code()) }
 }
 
 func withRequest(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {

@@ -120,6 +120,7 @@ func TestTexts(t *testing.T) {
 		"a clock of an unknown skew":    {ongoing(Failure{Problem: clb.ProblemClockSkew}), "The CLB API finds the signature expired: synchronise the node's clock."},
 		"no credentials":                {ongoing(failureOf(&clb.Error{Problem: clb.ProblemCredentialsMissing, Message: "create the Secret."})), "There are no credentials to poll with: create the Secret."},
 		"a rejected key":                {ongoing(Failure{Problem: clb.ProblemCredentialsRejected, Code: "C"}), "The CLB API rejects the credentials (C): check the SecretId, the SecretKey and the token's lifetime."},
+		"a rejected key of a source":    {ongoing(Failure{Problem: clb.ProblemCredentialsRejected, Code: "C", Source: "Secret s"}), "The CLB API rejects the credentials (C; source: Secret s): check the SecretId, the SecretKey and the token's lifetime."},
 		"a refused role":                {ongoing(Failure{Problem: clb.ProblemCredentialsRejected, Code: "C", Action: "AssumeRole"}), "Tencent Cloud refuses AssumeRole (C), so there is no key to poll with: check the role, its trust policy and the key that assumes it."},
 		"a failed task":                 {failedText(clb.TaskStatus{Message: "No room. Try again.", RequestID: "call-1"}), "The task failed: No room. Try again (API request ID call-1)."},
 		"a task that failed mutely":     {failedText(clb.TaskStatus{}), "The task failed, and the cloud gave no reason."},
