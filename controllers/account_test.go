@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +45,7 @@ type account struct {
 	secrets   *secretStore
 	reader    client.Reader // Of Secrets, by default secrets itself.
 	settings  manager.Options
+	metadata  *metadata
 
 	mu    sync.Mutex
 	names []string // The accounts that polls counted for, in order.
@@ -58,7 +60,8 @@ func withAccount(t *testing.T, test func(a *account), between ...func(http.Handl
 	directory := t.TempDir()
 	inBubble(t, func(b *bubble) {
 		sim := clbsim.New(clbsim.Config{RoundTrip: 20 * time.Millisecond})
-		hosts := map[string]http.Handler{"127.0.0.1:1": sim, "127.0.0.1:2": sim, "metadata.tencentyun.com:80": sim.Metadata(roleARN)}
+		machine := &metadata{service: sim.Metadata(roleARN), last: map[string]*httptest.ResponseRecorder{}}
+		hosts := map[string]http.Handler{"127.0.0.1:1": sim, "127.0.0.1:2": sim, "metadata.tencentyun.com:80": machine}
 		for host := range hosts {
 			for _, wrap := range between {
 				hosts[host] = wrap(hosts[host])
@@ -67,7 +70,7 @@ func withAccount(t *testing.T, test func(a *account), between ...func(http.Handl
 		secrets := &secretStore{data: map[types.NamespacedName]map[string][]byte{}}
 		test(&account{
 			bubble: b, sim: sim, network: testenv.NewNetwork(b.T, hosts), directory: directory,
-			secrets: secrets, reader: secrets, settings: b.cluster.ManagerOptions(b.T),
+			secrets: secrets, reader: secrets, settings: b.cluster.ManagerOptions(b.T), metadata: machine,
 			env: map[string]string{
 				credentials.EnvTKERegion: region, credentials.EnvTKEProviderID: "provider", credentials.EnvTKERoleARN: roleARN,
 				credentials.EnvTKETokenFile: filepath.Join(directory, "web"),
@@ -188,6 +191,39 @@ func (a *account) follow(id string, task clbsim.Task, vary ...func(*v1alpha1.CLB
 	task.ID = id
 	a.sim.AddTask(task)
 	a.apply(id, vary...)
+}
+
+// metadata is the metadata service of a machine.
+type metadata struct {
+	service http.Handler
+
+	mu     sync.Mutex
+	status int                                   // Of its answers, if it is not zero.
+	last   map[string]*httptest.ResponseRecorder // Its last answers, by path.
+}
+
+// replay is a status that lets it repeat its last answers.
+const replay = -1
+
+func (m *metadata) set(status int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.status = status
+}
+
+func (m *metadata) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.status > 0 {
+		w.WriteHeader(m.status)
+		return
+	}
+	if m.status != replay {
+		m.last[r.URL.Path] = httptest.NewRecorder()
+		m.service.ServeHTTP(m.last[r.URL.Path], r)
+	}
+	w.WriteHeader(m.last[r.URL.Path].Code)
+	_, _ = w.Write(m.last[r.URL.Path].Body.Bytes())
 }
 
 // secretStore is the Secrets of a cluster.
