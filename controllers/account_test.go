@@ -93,7 +93,8 @@ func (a *account) start(o credentials.Options, vary ...func(*controllers.Options
 	}
 	own := types.NamespacedName{Namespace: "operator", Name: "key"}
 	o.SecretName, o.GetSecret = own.Name, controllers.SecretReader(a.reader, own, "allow it")
-	o.Getenv, o.Dial = func(name string) string { return a.env[name] }, a.network.Dial
+	env := maps.Clone(a.env) // That of a process does not change.
+	o.Getenv, o.Dial = func(name string) string { return env[name] }, a.network.Dial
 	source, err := credentials.New(o, clb.NewSTS(endpoints))
 	if err != nil {
 		a.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
@@ -23,6 +24,8 @@ type rotation struct {
 	// next replaces the key for the nth time, under load, after each of pauses.
 	next   func(a *account, n int)
 	pauses []time.Duration
+	// lasts is how long the load goes on after that.
+	lasts time.Duration
 	// failed is how many polls may fail. One that is sent with a key that is revoked
 	// must, since nothing but its failure tells the operator so.
 	failed int
@@ -37,7 +40,7 @@ func replacing(put func(a *account, values map[string]string)) rotation {
 		put(a, a.add(fmt.Sprint("AKID", n)))
 	}
 	return rotation{
-		owner: keyOwner, first: func(a *account) { turn(a, 0) }, next: turn, failed: 4, keys: 5,
+		owner: keyOwner, first: func(a *account) { turn(a, 0) }, next: turn, failed: 4, keys: 5, lasts: 20 * time.Second,
 		// Some follow another so soon that the source has just looked.
 		pauses: []time.Duration{7 * time.Second, 3 * time.Second, 30 * time.Second, 2 * time.Second},
 	}
@@ -53,14 +56,14 @@ func inSecret(namespace, name string) func(*account, map[string]string) {
 func renewing(source string, next func(a *account, n int)) rotation {
 	return rotation{
 		options: credentials.Options{Source: source}, owner: roleOwner, idle: 106*time.Minute + 30*time.Second, keys: 2,
-		first: func(a *account) { a.trust("web-token-0") }, next: next, pauses: []time.Duration{time.Second},
+		first: func(a *account) { a.trust("web-token-0") }, next: next, pauses: []time.Duration{time.Second}, lasts: 90 * time.Second,
 	}
 }
 
 // revoking is one whose session is revoked.
 func revoking(source string) rotation {
 	r := renewing(source, func(a *account, _ int) { a.sim.Revoke(roleOwner) })
-	r.idle, r.failed = time.Minute, 1
+	r.idle, r.lasts, r.failed = time.Minute, 20*time.Second, 1
 	return r
 }
 
@@ -98,13 +101,14 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// rotate loads the whole quota, lets the key rotate, and checks that the polls go on.
+// rotate loads all slots, lets the key rotate, and checks that the polls go on.
 func (a *account) rotate(r rotation) {
 	a.Helper()
+	const slots = 10
 	r.first(a)
-	a.start(r.options)
+	a.start(r.options, func(o *controllers.Options) { o.Slots = slots })
 	a.wait(r.idle)
-	for i := range 150 {
+	for i := range 100 {
 		a.follow(fmt.Sprint("task-", i), clbsim.Task{Result: clbsim.Stuck}, func(task *v1alpha1.CLBTask) {
 			if r.secret {
 				withSecret("theirs")(task)
@@ -118,7 +122,7 @@ func (a *account) rotate(r rotation) {
 		a.wait(pause)
 		r.next(a, i+1)
 	}
-	a.wait(90 * time.Second)
+	a.wait(r.lasts)
 	var failed []string
 	for _, call := range a.polls(begun) {
 		if call.Code != "" {
@@ -142,7 +146,7 @@ func (a *account) rotate(r rotation) {
 	if names := a.buckets(); !slices.Equal(names, []string{r.owner}) {
 		a.Errorf("polls counted for %q, want one bucket", names)
 	}
-	if stats := a.sim.Stats().Accounts[r.owner]; stats.Throttled > 0 || stats.Peak > 20 {
+	if stats := a.sim.Stats().Accounts[r.owner]; stats.Throttled > 0 || stats.Peak > slots {
 		a.Errorf("%d calls were throttled, %d came in one second", stats.Throttled, stats.Peak)
 	}
 	for _, task := range a.all() {

@@ -76,12 +76,19 @@ func (a *account) suffer(from origin, test trouble) (row string) {
 		from.sets(a)
 	}
 	stop := a.start(from.options)
+	restart := func() {
+		if from.restarts {
+			stop()
+			stop = a.start(from.options)
+		}
+	}
 	a.follow("running", clbsim.Task{Result: clbsim.Stuck}, vary)
 	var shown, mended time.Duration
 	for i, lasts := range []time.Duration{time.Minute, 5 * time.Minute, 17 * time.Minute} {
 		a.wait(2 * time.Minute)
 		if !test.late {
 			test.breaks(a)
+			restart()
 			a.wait(25 * time.Second) // Until a Secret has been read again.
 		}
 		begun, id := time.Now(), fmt.Sprint("task-", i)
@@ -101,10 +108,7 @@ func (a *account) suffer(from origin, test trouble) (row string) {
 		}
 		row = test.reason + " | " + strings.ReplaceAll(message, a.directory, "DIRECTORY")
 		test.mends(a)
-		if from.restarts {
-			stop()
-			stop = a.start(from.options)
-		}
+		restart()
 		ended := time.Now()
 		for matrix.Row(a.get(id).Status) != matrix.Succeeded && time.Since(ended) < time.Minute {
 			a.wait(time.Second / 4)
