@@ -39,6 +39,7 @@ type account struct {
 	*bubble
 
 	sim       *clbsim.Simulator
+	endpoints clb.EndpointOptions
 	network   *testenv.Network
 	env       map[string]string
 	directory string // Of the files of a key, and of the token of pod identity.
@@ -61,16 +62,18 @@ func withAccount(t *testing.T, test func(a *account), between ...func(http.Handl
 	inBubble(t, func(b *bubble) {
 		sim := clbsim.New(clbsim.Config{RoundTrip: 20 * time.Millisecond})
 		machine := &metadata{service: sim.Metadata(roleARN), last: map[string]*httptest.ResponseRecorder{}}
-		hosts := map[string]http.Handler{"127.0.0.1:1": sim, "127.0.0.1:2": sim, "metadata.tencentyun.com:80": machine}
+		hosts := map[string]http.Handler{"127.0.0.1:1": sim, "127.0.0.1:2": sim, "clb.tencentcloudapi.com:443": sim, "metadata.tencentyun.com:80": machine}
 		for host := range hosts {
 			for _, wrap := range between {
 				hosts[host] = wrap(hosts[host])
 			}
 		}
+		network := testenv.NewNetwork(b.T, hosts)
 		secrets := &secretStore{data: map[types.NamespacedName]map[string][]byte{}}
 		test(&account{
-			bubble: b, sim: sim, network: testenv.NewNetwork(b.T, hosts), directory: directory,
-			secrets: secrets, reader: secrets, settings: b.cluster.ManagerOptions(b.T), metadata: machine,
+			bubble: b, sim: sim, network: network, directory: directory,
+			endpoints: clb.EndpointOptions{Overrides: []string{"http://127.0.0.1:1"}, STSEndpoint: "http://127.0.0.1:2", Dial: network.Dial},
+			secrets:   secrets, reader: secrets, settings: b.cluster.ManagerOptions(b.T), metadata: machine,
 			env: map[string]string{
 				credentials.EnvTKERegion: region, credentials.EnvTKEProviderID: "provider", credentials.EnvTKERoleARN: roleARN,
 				credentials.EnvTKETokenFile: filepath.Join(directory, "web"),
@@ -82,9 +85,7 @@ func withAccount(t *testing.T, test func(a *account), between ...func(http.Handl
 // start starts an operator as main does; the returned function stops it.
 func (a *account) start(o credentials.Options, vary ...func(*controllers.Options)) (stop func()) {
 	a.Helper()
-	endpoints, err := clb.NewEndpoints(clb.EndpointOptions{
-		Overrides: []string{"http://127.0.0.1:1"}, STSEndpoint: "http://127.0.0.1:2", Dial: a.network.Dial,
-	})
+	endpoints, err := clb.NewEndpoints(a.endpoints)
 	if err != nil {
 		a.Fatal(err)
 	}

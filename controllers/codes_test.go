@@ -1,8 +1,13 @@
 package controllers_test
 
 import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -78,6 +83,16 @@ func TestCodes(t *testing.T) {
 			withAccount(t, func(a *account) { a.endure(test.reason, test.fault) })
 		})
 	}
+	for code := range strings.FieldsSeq("UnsupportedRegion InvalidParameter.RegionNotFound") {
+		t.Run(code+" at Tencent Cloud's own host reads as InvalidRegion", func(t *testing.T) {
+			t.Parallel()
+			withAccount(t, func(a *account) {
+				a.write(map[string]string{"ca.pem": string(a.network.Authority)})
+				a.endpoints.Overrides, a.endpoints.CAFile = nil, filepath.Join(a.directory, "ca.pem")
+				a.end(v1alpha1.ReasonInvalidRegion, clbsim.Fault{Kind: clbsim.ErrorCode, Code: code})
+			})
+		})
+	}
 	source, err := os.ReadFile("../internal/clb/codes.go")
 	if err != nil {
 		t.Fatal(err)
@@ -91,6 +106,25 @@ func TestCodes(t *testing.T) {
 	if len(known) < 30 {
 		t.Errorf("only %d codes are found", len(known))
 	}
+}
+
+func TestUntrustedCertificate(t *testing.T) {
+	withAccount(t, func(a *account) {
+		a.write(a.add("AKID0"))
+		trusted := a.endpoints.Dial
+		a.endpoints.Dial = func(context.Context, string, string) (net.Conn, error) {
+			return nil, &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
+		}
+		stop := a.start(credentials.Options{Source: credentials.Directory})
+		a.follow("task", clbsim.Task{})
+		a.wait(time.Minute)
+		a.reads("task", matrix.PendingWith(v1alpha1.ReasonCertificateUntrusted))
+		stop()
+		a.endpoints.Dial = trusted
+		a.start(credentials.Options{Source: credentials.Directory})
+		a.wait(10 * time.Second)
+		a.reads("task", matrix.Succeeded)
+	})
 }
 
 // strike starts an operator with a task in progress, and lets every poll fail from then on.

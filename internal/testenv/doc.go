@@ -16,6 +16,9 @@
 // the goroutine that sends a request serves it, and the one that reads a watch fills
 // it. Both wait on timers and channels of the bubble alone.
 //
+// A [Network] lets HTTP servers and clients of the test meet in the bubble, too. Their
+// connections have goroutines.
+//
 // Resource versions, optimistic locks, generations, field selectors, pages and
 // watches, with streamed lists, behave as in Kubernetes 1.37. The default status and
 // the limits of the fields come from the CRD in config/crd/bases. The CRD's rules in
