@@ -76,7 +76,7 @@ generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is gen
 	@$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(CONTROLLER_GEN) rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
 	@$(CRD_REF_DOCS) --log-level=ERROR --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
-	@go run ./hack/reference --manager bin/manager > "$(LOCALBIN)/reference.md" && mv "$(LOCALBIN)/reference.md" docs/reference.md
+	@go run ./hack/reference --manager bin/manager
 
 .PHONY: tidy
 tidy: ## Tidy the main module, and those of the benchmarks and of the waiters' tests.

@@ -50,12 +50,14 @@ var spares = []clbsim.Task{
 	{ID: "demo-never-ends", Result: clbsim.Stuck},
 }
 
+const readyReason = `.status.conditions[?(@.type=="Ready")].reason`
+
 // waitFor is what kubectl waits for.
 func (s sample) waitFor() string {
 	if s.phase.Final() {
 		return "condition=" + string(s.phase)
 	}
-	return `'jsonpath={.status.conditions[?(@.type=="Ready")].reason}=` + s.reason + "'"
+	return "'jsonpath={" + readyReason + "}=" + s.reason + "'"
 }
 
 // newCloud returns the simulated CLB API, and its only credential.

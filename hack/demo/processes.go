@@ -16,8 +16,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
-
-	"github.com/clbtask/clbtask-operator/internal/clb"
 )
 
 // The operator's ServiceAccount, as config/default names it.
@@ -84,6 +82,9 @@ func (d *demo) writeKubeconfigs() error {
 	}
 	config.Contexts[config.CurrentContext].Namespace = namespace
 	return errors.Join(
+		os.Mkdir(d.path("credentials"), 0o700),
+		os.WriteFile(d.path("credentials/secretId"), []byte(d.credential.SecretID), 0o600),
+		os.WriteFile(d.path("credentials/secretKey"), []byte(d.credential.SecretKey), 0o600),
 		clientcmd.WriteToFile(*config, d.path("operator.kubeconfig")),
 		os.WriteFile(d.path("kubeconfig"), d.plane.KubeConfig, 0o600),
 	)
@@ -101,7 +102,7 @@ func (d *demo) startOperator(ctx context.Context, api string) (running context.C
 	process := exec.CommandContext(running, d.manager, "--leader-elect", "--kubeconfig="+d.path("operator.kubeconfig"),
 		"--clb-endpoint="+api, "--metrics-bind-address=0", "--health-probe-bind-address=0")
 	// It inherits no variable, since there may be those of a real account.
-	process.Env = []string{clb.EnvSecretID + "=" + d.credential.SecretID, clb.EnvSecretKey + "=" + d.credential.SecretKey}
+	process.Env = []string{}
 	process.Stdout, process.Stderr = output, output
 	// A terminal's Ctrl-C must not reach it: it would take the SIGTERM below for a
 	// second signal, and exit at once, without releasing its lease.

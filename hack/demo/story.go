@@ -129,7 +129,12 @@ func (d *demo) follow(ctx context.Context) error {
 		"Starting "+d.manager+" --leader-elect ...\n",
 		"$ kubectl wait --for=create lease/clbtask-operator.clb.tencentcloud.com --namespace="+namespace+" --timeout=90s",
 		fmt.Sprintf("The operator leads. There are %d requests to follow; the cloud takes some seconds for each\n", len(samples)),
-		"$ kubectl apply -f "+samplesFile)
+		"$ kubectl apply -f "+samplesFile,
+		"Its Secret is not there yet, as a task says\n",
+		"$ kubectl wait --for='jsonpath={"+readyReason+"}=CredentialsMissing' clbtask/create-web-lb --timeout=60s",
+		`$ kubectl get clbtask create-web-lb -o 'jsonpath={.status.conditions[?(@.type=="Ready")].message}{"\n"}'`,
+		"Here it comes. No restart is needed: the Secret is read again within half a minute\n",
+		"$ kubectl -n "+namespace+" create secret generic clbtask-operator-credentials --from-file='"+d.path("credentials")+"'")
 	if err != nil {
 		return err
 	}

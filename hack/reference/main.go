@@ -1,31 +1,33 @@
-// Program reference writes the reference of what users see, from the code itself: the
-// reasons and condition types from their comments in api/v1alpha1, the metrics from
+// Program reference writes two pages of docs from the code itself. docs/reference.md has
+// the reasons and condition types from their comments in api/v1alpha1, the metrics from
 // their definitions in controllers, and the flags from the operator's --help.
+// docs/errors.md has what conditions say of each problem, and the codes of each.
 //
 // `make generate` runs it in the root of the repository:
 //
-//	go run ./hack/reference --manager bin/manager > docs/reference.md
+//	go run ./hack/reference --manager bin/manager
 package main
 
 import (
+	"bytes"
 	"cmp"
-	_ "embed"
+	"embed"
 	"flag"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template"
 )
 
-//go:embed reference.md.tmpl
-var page string
+//go:embed *.md.tmpl
+var pages embed.FS
 
 // reference is what the page shows.
 type reference struct {
@@ -42,19 +44,18 @@ type metric struct{ Name, Kind, Labels, Help string }
 func main() {
 	manager := flag.String("manager", "bin/manager", "The operator's `file`, as `make build` makes it.")
 	flag.Parse()
-	if err := write(os.Stdout, *manager); err != nil {
+	if err := write(*manager); err != nil {
 		_, _ = fmt.Fprintln(os.Stderr, "reference:", err)
 		os.Exit(1)
 	}
 }
 
-func write(out io.Writer, manager string) error {
-	var r reference
+func write(manager string) error {
 	conditions, err := parse("api/v1alpha1/conditions.go")
 	if err != nil {
 		return err
 	}
-	r.Conditions, r.Reasons = constants(conditions, "Condition"), constants(conditions, "Reason")
+	r := reference{Conditions: constants(conditions, "Condition"), Reasons: constants(conditions, "Reason")}
 	definitions, err := parse("controllers/metrics.go")
 	if err != nil {
 		return err
@@ -68,7 +69,27 @@ func write(out io.Writer, manager string) error {
 	if len(r.Conditions) == 0 || len(r.Reasons) == 0 || len(r.Metrics) == 0 {
 		return fmt.Errorf("found %d conditions, %d reasons and %d metrics: the code has moved", len(r.Conditions), len(r.Reasons), len(r.Metrics))
 	}
-	return template.Must(template.New("page").Parse(page)).Execute(out, r)
+	failures, err := problems(r.Reasons)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(render("reference.md", r), render("errors.md", failures))
+}
+
+// render writes a page of docs.
+func render(name string, data any) error {
+	page, err := template.New(name+".tmpl").Funcs(template.FuncMap{
+		"anchor":   strings.ToLower,
+		"sentence": func(text string) string { return strings.ToUpper(text[:1]) + text[1:] },
+	}).ParseFS(pages, name+".tmpl")
+	if err != nil {
+		return err
+	}
+	var text bytes.Buffer
+	if err := page.Execute(&text, data); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join("docs", name), text.Bytes(), 0o644) //nolint:gosec // It is for everybody.
 }
 
 func parse(file string) (*ast.File, error) {
