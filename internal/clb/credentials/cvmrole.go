@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
@@ -96,12 +95,9 @@ func (m metadata) get(ctx context.Context, path string) ([]byte, error) {
 		return nil, errors.New("the URL of the metadata service is malformed")
 	}
 	response, err := m.client.Do(request)
-	var network *url.Error
-	if errors.As(err, &network) {
-		return nil, network.Err // Without the URL.
-	}
 	if err != nil {
-		return nil, err
+		// What went wrong names ports and addresses that differ each time.
+		return nil, errors.New("it cannot be reached: run the operator on a CVM, and let NetworkPolicies pass metadata.tencentyun.com")
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch response.StatusCode {
@@ -109,7 +105,7 @@ func (m metadata) get(ctx context.Context, path string) ([]byte, error) {
 	case http.StatusNotFound:
 		return nil, errors.New("no role is bound to the machine: bind one")
 	default:
-		return nil, fmt.Errorf("HTTP status %d", response.StatusCode)
+		return nil, fmt.Errorf("it answers with HTTP status %d", response.StatusCode)
 	}
 	return readBounded(response.Body, "the answer")
 }
