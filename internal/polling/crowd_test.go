@@ -140,6 +140,9 @@ func BenchmarkClosedGate(b *testing.B) {
 			bucket := s.buckets[home]
 			g := bucket.gateOf("")
 			g.share, g.out = 0, 1
+			for _, l := range bucket.lanes {
+				l.clean = false
+			}
 			now := s.now()
 			for bucket.anyDue() {
 				bucket.next(now) // It parks all.
