@@ -91,3 +91,53 @@ func TestDeadlineBesideOdd(t *testing.T) {
 		})
 	}
 }
+
+// A task that was answered beside a problem shows it if it is answered no more.
+func TestOutageAfterBeside(t *testing.T) {
+	for _, p := range []clb.Problem{clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
+		t.Run(string(p), func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				b.operate()
+				b.cloud.setFault(oddFail(clb.ProblemAPIUnavailable))
+				for i := range 20 {
+					b.apply(fmt.Sprint("odd-", i), in(fmt.Sprint("odd-", i%10)))
+				}
+				for i := range 100 {
+					id := fmt.Sprint("task-", i)
+					b.cloud.add(id, -1)
+					b.apply(id)
+				}
+				b.wait(5 * time.Minute)
+				b.reads("task-0", matrix.Running)
+				b.cloud.setFault(always(p))
+				b.wait(2 * time.Minute)
+				for i := range 100 {
+					b.reads(fmt.Sprint("task-", i), matrix.RunningWith(p))
+				}
+			})
+		})
+	}
+}
+
+// Throttling that is over is shown no more, although others go on to fail.
+func TestThrottledBeside(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		b.operate()
+		b.cloud.setFault(oddFail(clb.ProblemAPIUnavailable))
+		for i := range 20 {
+			b.apply(fmt.Sprint("odd-", i), in(fmt.Sprint("odd-", i%10)))
+		}
+		for i := range 20 {
+			id := fmt.Sprint("task-", i)
+			b.cloud.add(id, -1)
+			b.apply(id)
+		}
+		b.wait(time.Minute)
+		b.cloud.setFault(always(clb.ProblemThrottled))
+		b.wait(30 * time.Second)
+		b.reads("task-0", matrix.RunningWith(clb.ProblemThrottled))
+		b.cloud.setFault(oddFail(clb.ProblemAPIUnavailable))
+		b.wait(2 * time.Minute)
+		b.reads("task-0", matrix.Running)
+	})
+}

@@ -94,10 +94,13 @@ func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, comm
 	at := w.placeOf(q)
 	before := w.healthAt(at)
 	w.histories[q] = history.Observe(o, before, sent)
-	if !common && (o.Err == nil || lifecycle.About(o.Err.Problem) != lifecycle.AboutQuota) {
+	after := before.ObserveQuota(o, sent)
+	if common {
+		after = before.Observe(o, sent)
+	}
+	if after == before {
 		return nil
 	}
-	after := before.Observe(o, sent)
 	if after == (lifecycle.Health{}) {
 		w.places.Remove(at)
 	} else {

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -93,6 +94,10 @@ func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, n
 		d.RequeueAfter = min(max(enough.Sub(now), lastPollCheck), lastPolls)
 	case limited:
 		d.RequeueAfter = deadline.Sub(now)
+	}
+	if beside := min(history.besideUntil().Sub(now), besideFor); beside > 0 && health != (Health{}) {
+		// Then others speak for it, and their polls do not reconcile it.
+		d.RequeueAfter = min(cmp.Or(d.RequeueAfter, beside), beside)
 	}
 	return d
 }

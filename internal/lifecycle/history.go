@@ -82,6 +82,19 @@ func (h History) Observe(o Observation, around Health, now time.Time) History {
 	return h
 }
 
+// besideUntil returns until when no problem around the request is shown for it; zero if
+// any is. Once it is answered no more, others speak for it.
+func (h History) besideUntil() time.Time {
+	switch {
+	case h.beside < runLength:
+		return time.Time{}
+	case h.refused != nil:
+		return h.refused.when.Add(besideFor)
+	default:
+		return h.Answered.Add(besideFor)
+	}
+}
+
 // answered counts an answer beside a problem.
 func (h History) answered(around Health, now time.Time) History {
 	if around.Account.shown(now) == nil && around.Endpoint.shown(now) == nil {
@@ -99,6 +112,9 @@ func (r *refusals) add(err *clb.Error, now time.Time) *refusals {
 	}
 	return &next
 }
+
+// besideFor is longer than the longest interval between two polls.
+const besideFor = time.Minute
 
 // Health is how the polls around a request go: those of its region with its account. A
 // request's history does not show them, since it is not polled while others probe.
@@ -129,15 +145,25 @@ func (h Health) Observe(o Observation, now time.Time) Health {
 func (h Health) shown(history History, now time.Time) *Failure {
 	account, endpoint := h.Account.shown(now), h.Endpoint.shown(now)
 	throttled := account != nil && About(account.Problem) == AboutQuota
-	switch {
-	case history.beside == runLength && throttled:
+	switch beside := now.Before(history.besideUntil()); {
+	case beside && throttled:
 		return account
-	case history.beside == runLength:
+	case beside:
 		return nil
 	case account == nil || endpoint != nil && throttled:
 		return endpoint
 	}
 	return account
+}
+
+// ObserveQuota is Observe for a poll that says nothing of the others but how their quota
+// is.
+func (h Health) ObserveQuota(o Observation, now time.Time) Health {
+	ended := o.Err == nil && h.Account.Shown != nil && About(h.Account.Shown.Problem) == AboutQuota
+	if ended || o.Err != nil && About(o.Err.Problem) == AboutQuota {
+		h.Account = h.Observe(o, now).Account
+	}
+	return h
 }
 
 // unanswered returns when the first and the last poll was sent since polls of the

@@ -200,14 +200,15 @@ func (w *witness) checkUnfinished(before v1alpha1.CLBTaskStatus) {
 	deadline, limited := w.deadline(w.task, w.history.Begun, w.now)
 	past := limited && !w.now.Before(deadline)
 	w.claim(w.last.Expedite == (past && !w.polledSince(deadline)), "the last poll is expedited until it is sent")
+	again := w.last.RequeueAfter
 	switch {
+	case w.history.beside == runLength && again > 0 && again <= besideFor: // Others speak for it then.
 	case past:
-		again := w.last.RequeueAfter
 		w.claim(again >= 10*time.Second && again <= 2*time.Minute, "after the deadline a task is reconciled again when it may end")
 	case limited:
-		w.claim(w.last.RequeueAfter == deadline.Sub(w.now), "a task is reconciled at its deadline")
+		w.claim(again == deadline.Sub(w.now), "a task is reconciled at its deadline")
 	default:
-		w.claim(w.last.RequeueAfter == 0, "a task without a deadline is reconciled for polls alone")
+		w.claim(again == 0, "a task without a deadline is reconciled for polls alone")
 	}
 }
 

@@ -141,7 +141,7 @@ func BenchmarkClosedGate(b *testing.B) {
 			g := bucket.gateOf("")
 			g.share, g.out = 0, 1
 			for _, l := range bucket.lanes {
-				l.clean = false
+				l.failed = 2
 			}
 			now := s.now()
 			for bucket.anyDue() {

@@ -68,8 +68,8 @@
 // lives in the gate of its region (gate.go). A gate knows the share of clean
 // answers among the last calls of the region, in which each tenant counts the same
 // (lane.go), and is open as long as that is a quarter. So what fails at random costs
-// a task one more call. Below that the gate closes to all tenants but those whose last
-// call was answered, so that however many tenants fail, one that does not is not held
+// a task one more call. Below that the gate closes to all tenants but those whose
+// calls are answered, so that however many tenants fail, one that does not is not held
 // up. It lets through fewer calls, down to one at a time and one a second when all fail.
 // The tenants take turns, each with its expedited task, else with the one that was tried
 // longest ago. Other regions of the bucket notice nothing. With the first clean answers

@@ -103,6 +103,7 @@ func (g *gate[K]) fit() {
 // grant counts a turn that is granted to a task now.
 func (g *gate[K]) grant(e *entry[K], now time.Duration) {
 	g.out++
+	e.lane.out++
 	g.last = now
 	if g.back == e {
 		g.back = nil
@@ -147,8 +148,8 @@ func (g *gate[K]) sendBack(now time.Duration) {
 // on. If the lane had failed before, it is news: after some of these the gate opens, and
 // at once if it was the account that had failed.
 func (g *gate[K]) clean(l *lane[K], now time.Duration, probe bool) {
-	news := probe && !l.clean
-	if !l.clean {
+	news := probe && l.fails()
+	if l.fails() {
 		g.doubted = false
 	}
 	if news && g.account && !g.healthy() {
@@ -175,7 +176,7 @@ func (g *gate[K]) open(share float64) {
 //
 // If the account failed, an answer from anywhere in the bucket opens the gate. That may
 // be wrong, since what failed may be about the region after all: then it takes two
-// probes without an answer of the bucket in between.
+// probes without an answer of the bucket for some time.
 func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
 	healthy, weight := g.healthy(), 1
 	if g.account = account; account {
@@ -187,7 +188,7 @@ func (g *gate[K]) fail(e *entry[K], now time.Duration, account, probe bool) {
 	closed := healthy && !g.healthy()
 	if account && (closed || probe) {
 		g.pause = min(grow(g.pause, Window), maxProbePause)
-		if closed && !g.doubted || probe && g.failed > g.bucket.answered {
+		if closed && !g.doubted || probe && g.failed > max(g.bucket.answered, never/2)+2*maxProbePause {
 			g.bucket.suspects[g] = struct{}{}
 		}
 		if probe {

@@ -86,7 +86,7 @@ func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 	}
 	for name, l := range b.lanes {
 		look(l.parked, parked)
-		if l.tasks != tasks[l] || l.tasks == 0 && l.heard == never || b.regions[name.region] != l.gate {
+		if l.tasks != tasks[l] || l.tasks == 0 && l.out == 0 && l.heard == never || b.regions[name.region] != l.gate {
 			wrong("lane %v counts %d tasks and has %d", name, l.tasks, tasks[l])
 		}
 		if (l.position > 0) != (len(l.parked) > 0) {

@@ -12,17 +12,18 @@ const heardFor = time.Minute
 
 // lane is the tasks of one tenant in one region. A gate weighs lanes, not tasks: the
 // odd requests of one tenant, however many, are one lane that fails beside those
-// that are answered. A lane whose last call was answered passes a closed gate, and so
-// does a new one.
+// that are answered. A lane whose calls are answered passes a closed gate, and so does a
+// new one.
 type lane[K comparable] struct {
 	position // Among the lanes of its gate that have parked tasks.
 	gate     *gate[K]
 	tenant   string
 	tasks    int
+	out      int // Turns.
 	parked   heap[*entry[K]]
 	tried    time.Duration // When it last got a turn, or never.
 	heard    time.Duration // When its last result came, or never if the gate has dropped it.
-	clean    bool          // Its last call was answered, or it had none.
+	failed   int           // Failures in a row.
 	share    float64       // Of clean results, as the gate weighs them.
 
 	// results is how many it had, and good the weight of the clean ones among them, each
@@ -38,7 +39,7 @@ func (b *bucket[K]) laneOf(region, tenant string) *lane[K] {
 	name := laneName{region, tenant}
 	l, ok := b.lanes[name]
 	if !ok {
-		l = &lane[K]{gate: b.gateOf(region), tenant: tenant, tried: never, heard: never, clean: true}
+		l = &lane[K]{gate: b.gateOf(region), tenant: tenant, tried: never, heard: never}
 		b.lanes[name] = l
 	}
 	return l
@@ -46,14 +47,18 @@ func (b *bucket[K]) laneOf(region, tenant string) *lane[K] {
 
 // fit lets the bucket drop a lane that nobody uses.
 func (l *lane[K]) fit() {
-	if b, name := l.gate.bucket, (laneName{l.gate.region, l.tenant}); l.tasks == 0 && l.heard == never && b.lanes[name] == l {
-		delete(b.lanes, name)
+	if l.tasks == 0 && l.out == 0 && l.heard == never {
+		delete(l.gate.bucket.lanes, laneName{l.gate.region, l.tenant})
 	}
 }
 
+// fails reports whether the lane's calls fail, as far as its last ones say. One failure
+// of a lane that was answered before may be chance.
+func (l *lane[K]) fails() bool { return l.failed > 1 || l.failed == 1 && l.good == 0 }
+
 // open reports whether the calls of a lane go through its gate as they come.
 func (l *lane[K]) open() bool {
-	return l.clean || l.gate.healthy()
+	return !l.fails() || l.gate.healthy()
 }
 
 // opens returns the time before which no call of the lane goes through.
@@ -65,7 +70,8 @@ func (l *lane[K]) opens() time.Duration {
 }
 
 // file sorts a lane by when the gate sends back its next task. A closed gate lets the
-// lanes take turns, and sends back the tasks of an open lane first.
+// lanes take turns, those first that were answered most of late, and sends back the
+// tasks of an open lane before all.
 func (l *lane[K]) file() {
 	g := l.gate
 	g.lanes.take(l)
@@ -76,16 +82,16 @@ func (l *lane[K]) file() {
 	case l.open():
 		g.lanes.put(l, never)
 	default:
-		g.lanes.put(l, l.tried)
+		g.lanes.put(l, max(l.tried, never/2)-time.Duration(l.good*float64(heardFor)))
 	}
 }
 
 // hear counts a result of a lane. The gate's share is the mean of the lanes heard
-// lately, so that a result weighs more the more lanes there are. After news of a closed
-// gate, what was heard of lanes that fail is dropped.
+// lately that have tasks, so that a result weighs more the more lanes there are. After
+// news of a closed gate, what was heard of lanes that fail is dropped.
 func (g *gate[K]) hear(from *lane[K], now time.Duration, weight int, clean, news bool) {
 	g.heard = slices.DeleteFunc(g.heard, func(l *lane[K]) bool {
-		stale := now-l.heard > heardFor || news && !l.clean
+		stale := now-l.heard > heardFor || news && l.fails()
 		if l == from || !stale {
 			return false
 		}
@@ -97,15 +103,21 @@ func (g *gate[K]) hear(from *lane[K], now time.Duration, weight int, clean, news
 		from.share = g.share
 		g.heard = append(g.heard, from)
 	}
-	from.heard, from.clean = now, clean
-	from.results += uint32(weight) //nolint:gosec // It is small, and the sum may wrap.
-	from.share = average(from.share, weight*len(g.heard), clean)
-	from.good = average(from.good, weight, clean)
-	var sum float64
-	for _, l := range g.heard {
-		sum += l.share
+	from.heard = now
+	if from.failed++; clean {
+		from.failed = 0
 	}
-	g.share = sum / float64(len(g.heard))
+	from.results += uint32(weight) //nolint:gosec // It is small, and the sum may wrap.
+	from.good = average(from.good, weight, clean)
+	others, sum := 0, 0.0
+	for _, l := range g.heard {
+		if l != from && l.tasks > 0 {
+			others++
+			sum += l.share
+		}
+	}
+	from.share = average(from.share, weight*(others+1), clean)
+	g.share = (sum + from.share) / float64(others+1)
 	from.file()
 }
 

@@ -260,7 +260,10 @@ func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 		if e == nil {
 			break
 		}
-		turn := &Turn[K]{scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.lane.open()}
+		turn := &Turn[K]{
+			scheduler: s, entry: e, granted: now, waited: now - e.due, probe: !e.lane.open(),
+			tried: e.tried, laneTried: e.lane.tried,
+		}
 		s.out++
 		b.out++
 		b.pace(now)

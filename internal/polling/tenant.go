@@ -73,10 +73,12 @@ func (ts *tenants[K]) fit(t *tenant[K]) {
 func (ts *tenants[K]) charge(t *tenant[K]) {
 	ts.active.take(t)
 	ts.virtual = t.start
-	ts.drop()
 	t.start++
 	t.lines.turns++
-	ts.fit(t)
+	if ts.fit(t); len(ts.active) == 0 { // Nobody waits, so nothing is owed.
+		ts.virtual = t.start
+	}
+	ts.drop()
 }
 
 // move lets another tenant pay for the next turn of a task that waits for one, if

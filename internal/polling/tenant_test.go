@@ -112,3 +112,18 @@ func TestFairnessToChurn(t *testing.T) {
 		}
 	})
 }
+
+// Tenants that come for one task each are forgotten, although nobody else takes a turn.
+func TestTenantsOfOneTask(t *testing.T) {
+	inCloud(t, 1, func(c *cloud) {
+		for k := range 300 {
+			c.track(Task[int]{Key: k, Tenant: strconv.Itoa(k)}, 0)
+			pass(100 * time.Millisecond)
+		}
+		c.s.mu.Lock()
+		defer c.s.mu.Unlock()
+		if n := len(c.s.buckets[home].tenants.byName); n > 1 {
+			t.Errorf("%d tenants are known", n)
+		}
+	})
+}

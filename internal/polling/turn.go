@@ -42,6 +42,9 @@ type Turn[K comparable] struct {
 	full      bool // It took the last slot.
 	probe     bool // Its gate was closed.
 	returned  bool
+	// When the task and its lane got their turns before: they keep their places if the
+	// call is throttled.
+	tried, laneTried time.Duration
 }
 
 // Waited returns how long the task was due before it got this turn.
@@ -72,6 +75,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool
 	s.out--
 	b.out--
 	g.out--
+	e.lane.out--
 	if outcome != Unused {
 		b.coolingDown = append(b.coolingDown, now+Window)
 	}
@@ -86,6 +90,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool
 		g.fail(e, now, outcome == AccountFailed, t.probe)
 		common = !e.lane.open()
 	case Throttled, ThrottledAccount, ThrottledProcess:
+		e.tried, e.lane.tried = t.tried, t.laneTried
 		b.limit.throttled(now, t.granted, used, retryAfter)
 		s.spreadThrottling(t, now, outcome, retryAfter)
 	case Unused:
@@ -95,6 +100,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool
 	if e.state == out {
 		e.requeue(outcome, now, s.luck())
 	}
+	e.lane.fit()
 	g.fit()
 	for s.running && s.held.next() < time.Duration(s.maxOut-s.out) {
 		s.dispatch(s.held[0].item)
