@@ -46,6 +46,13 @@ func TestForgottenWhileOut(t *testing.T) {
 				time.AfterFunc(15*time.Millisecond, func() { c.s.Forget(-1 - k) })
 			})
 		}
+		time.AfterFunc(90*time.Second, func() {
+			c.s.mu.Lock()
+			defer c.s.mu.Unlock()
+			if n := len(c.s.buckets[home].regions["good"].heard); n > 2 {
+				t.Errorf("%d tenants were heard", n)
+			}
+		})
 	})
 }
 
