@@ -20,6 +20,7 @@ import (
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -29,6 +30,9 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
 )
+
+// shutdownTimeout bounds how long calls and writes that are under way may take at the end.
+const shutdownTimeout = 10 * time.Second
 
 // settings are the flags.
 type settings struct {
@@ -67,7 +71,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	flags.SetOutput(io.Discard)
 	config.RegisterFlags(flags) // --kubeconfig
 	s.logging.BindFlags(flags)  // --zap-*
-	flags.BoolVar(&s.manager.LeaderElection, "leader-elect", false, "Let only one of several replicas poll the API at a time.")
+	s.bindLeaderElection(flags)
 	flags.StringVar(&s.manager.Metrics.BindAddress, "metrics-bind-address", ":8080", "Address of the metrics endpoint; 0 for none.")
 	flags.StringVar(&s.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
 	flags.Func("clb-endpoint", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts, or REGION=URL for those of one; may be given several times. Plain http to loopback hosts only.", func(override string) error {
@@ -101,6 +105,17 @@ func parse(args []string, help io.Writer) (settings, error) {
 	}
 	s.kubeconfig = flags.Lookup(config.KubeconfigFlagName).Value.String()
 	return s, s.controller.Validate()
+}
+
+// bindLeaderElection adds the flags of the lease. A replica looks for it every one to two
+// retry periods, and makes its first call a second after it has it.
+func (s *settings) bindLeaderElection(flags *flag.FlagSet) {
+	m := &s.manager
+	flags.BoolVar(&m.LeaderElection, "leader-elect", false, "Let only one of several replicas poll the API at a time.")
+	flags.StringVar(&m.LeaderElectionID, "leader-election-id", "clbtask-operator.clb.tencentcloud.com", "Name of the Lease that the replicas of one installation share.")
+	m.LeaseDuration = flags.Duration("leader-election-lease-duration", 15*time.Second, "How long after a leader's last sign of life another replica takes over.")
+	m.RenewDeadline = flags.Duration("leader-election-renew-deadline", 10*time.Second, "How long a leader tries to renew the lease before it ends.")
+	m.RetryPeriod = flags.Duration("leader-election-retry-period", 500*time.Millisecond, "Time between two attempts to get or renew the lease.")
 }
 
 // bindCredentials adds the flags that choose the key.
@@ -144,7 +159,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(cluster, s, namespace)
+	mgr, err := newManager(ctx, cluster, &s, namespace)
 	if err != nil {
 		return err
 	}
@@ -177,19 +192,29 @@ func (s *settings) namespace() (string, error) {
 }
 
 // newManager makes the controller-runtime manager: cache, leader election, metrics
-// and probes.
-func newManager(cluster *rest.Config, s settings, namespace string) (ctrl.Manager, error) {
+// and probes. It leaves out the namespaces that it may not watch.
+func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespace string) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
 	}
+	direct, err := client.New(cluster, client.Options{Scheme: scheme})
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	leftOut, err := s.controller.LeaveOut(ctx, direct)
+	if err != nil {
+		return nil, err
+	}
 	s.manager.Scheme, s.manager.Cache = scheme, s.controller.CacheOptions()
-	s.manager.LeaderElectionNamespace, s.manager.LeaderElectionID = namespace, "clbtask-operator.clb.tencentcloud.com"
+	s.manager.LeaderElectionNamespace = namespace
 	// The process ends then, too, and the next leader waits before its first call.
 	s.manager.LeaderElectionReleaseOnCancel = true
+	// The lease is released after that, so it must end before the kubelet kills the pod.
+	s.manager.GracefulShutdownTimeout = new(shutdownTimeout)
 	mgr, err := ctrl.NewManager(cluster, s.manager)
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), mgr.AddReadyzCheck("ping", healthz.Ping))
+	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), leftOut.AddTo(mgr))
 }

@@ -70,18 +70,19 @@ func newPoller(api API, sources CredentialSources, reader client.Reader, policy 
 }
 
 // followCache keeps the index, and forgets a request when the last task that it is kept
-// for leaves the index.
-func (p *poller) followCache(source cache.Cache) error {
+// for leaves the index. It returns the informer of CLBTasks, which runs whether or not
+// this replica leads.
+func (p *poller) followCache(source cache.Cache) (cache.Informer, error) {
 	ctx := context.Background() // Nothing of this waits.
 	err := source.IndexField(ctx, &v1alpha1.CLBTask{}, requestField, func(object client.Object) []string {
 		return indexKeys(object.(*v1alpha1.CLBTask))
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	informer, err := source.GetInformer(ctx, &v1alpha1.CLBTask{}, cache.BlockUntilSynced(false))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(old, next any) {
@@ -99,7 +100,7 @@ func (p *poller) followCache(source cache.Cache) error {
 			}
 		},
 	})
-	return err
+	return informer, err
 }
 
 func bucketsOf(api API, sources CredentialSources) func(request) polling.Bucket {

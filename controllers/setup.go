@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"k8s.io/client-go/util/workqueue"
@@ -88,7 +90,18 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 	if err != nil {
 		return err
 	}
-	if err := poller.followCache(mgr.GetCache()); err != nil {
+	informer, err := poller.followCache(mgr.GetCache())
+	if err != nil {
+		return err
+	}
+	// A follower fills its cache, too, so that it can take over at once.
+	err = mgr.AddReadyzCheck("clbtasks-cached", func(*http.Request) error {
+		if informer.HasSynced() {
+			return nil
+		}
+		return errors.New("the cache of CLBTasks is not filled")
+	})
+	if err != nil {
 		return err
 	}
 	statuses := &statusWriter{client: mgr.GetClient(), recorder: mgr.GetEventRecorder("clbtask-operator")}

@@ -4,17 +4,12 @@ package e2e
 import (
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 )
 
 // A wrong flag is one clear line and a failure.
 func TestWrongFlags(t *testing.T) {
-	manager := filepath.Join(t.TempDir(), "manager")
-	if out, err := exec.Command("go", "build", "-o", manager, "../..").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
 	for flags, want := range map[string]string{
 		"--no-such-flag":                         "not defined: -no-such-flag",
 		"argument":                               `unexpected argument "argument"`,

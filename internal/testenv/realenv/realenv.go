@@ -76,6 +76,15 @@ func Start(root string) (*Cluster, error) {
 	return c, nil
 }
 
+// KubeconfigOf returns the kubeconfig of a user, who may nothing yet.
+func (c *Cluster) KubeconfigOf(name string) ([]byte, error) {
+	user, err := c.environment.AddUser(envtest.User{Name: name}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return user.KubeConfig()
+}
+
 // Stop stops the cluster.
 func (c *Cluster) Stop() error { return c.environment.Stop() }
 

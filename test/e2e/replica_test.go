@@ -1,0 +1,117 @@
+package e2e
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
+)
+
+// Of all tests of this package.
+var (
+	manager string // The program.
+	cluster *realenv.Cluster
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(func() int {
+		dir, err := os.MkdirTemp("", "e2e-")
+		if err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = os.RemoveAll(dir) }()
+		manager = filepath.Join(dir, "manager")
+		if output, err := exec.Command("go", "build", "-o", manager, "../..").CombinedOutput(); err != nil { //nolint:noctx // It ends.
+			log.Fatalf("%v: %s", err, output)
+		}
+		if cluster, err = realenv.Start("../.."); err != nil {
+			log.Fatal(err)
+		}
+		defer func() { _ = cluster.Stop() }()
+		return m.Run()
+	}())
+}
+
+// replica is a process of the operator, whose calls have a key of its own.
+type replica struct {
+	key     clbsim.Credential
+	process *exec.Cmd
+	probes  string // Its address.
+	log     bytes.Buffer
+}
+
+func key(name string) clbsim.Credential {
+	return clbsim.Credential{SecretID: "id-" + name, SecretKey: "key-" + name}
+}
+
+// start starts a replica with the rights of a kubeconfig.
+func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Credential, flags ...string) *replica {
+	t.Helper()
+	g := NewWithT(t)
+	file := filepath.Join(t.TempDir(), "kubeconfig")
+	g.Expect(os.WriteFile(file, kubeconfig, 0o600)).To(Succeed())
+	port, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It is closed at once: only its number counts.
+	g.Expect(err).NotTo(HaveOccurred())
+	g.Expect(port.Close()).To(Succeed())
+	r := &replica{key: key, probes: port.Addr().String()}
+	flags = append(flags, "--kubeconfig="+file, "--clb-endpoint="+sky.URL, "--metrics-bind-address=0", "--health-probe-bind-address="+r.probes)
+	r.process = exec.CommandContext(t.Context(), manager, flags...) //nolint:gosec // It is ours.
+	r.process.Env = []string{"TENCENTCLOUD_SECRET_ID=" + key.SecretID, "TENCENTCLOUD_SECRET_KEY=" + key.SecretKey}
+	r.process.Stdout, r.process.Stderr = &r.log, &r.log
+	g.Expect(r.process.Start()).To(Succeed())
+	return r
+}
+
+// readiness returns what its readiness says: "ok", or what is not.
+func (r *replica) readiness() string {
+	response, err := http.Get("http://" + r.probes + "/readyz") //nolint:noctx // It is on this machine.
+	if err != nil {
+		return err.Error()
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, _ := io.ReadAll(response.Body)
+	return string(text)
+}
+
+// follow creates a CLBTask whose request never ends.
+func follow(t *testing.T, sky realenv.Cloud, namespace, id string) {
+	t.Helper()
+	sky.AddTask(clbsim.Task{ID: id, Result: clbsim.Stuck})
+	task := &v1alpha1.CLBTask{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: id},
+		Spec:       v1alpha1.CLBTaskSpec{RequestID: id, Region: "ap-guangzhou"},
+	}
+	if err := cluster.Client.Create(t.Context(), task); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cluster.Client.Delete(context.Background(), task) })
+}
+
+// calls returns how many calls have come with the key of a replica.
+func (r *replica) calls(sky realenv.Cloud) func() int {
+	return func() int { return sky.Stats().Accounts[r.key.SecretID].Arrivals }
+}
+
+// soon polls for at most a minute.
+func soon(g *WithT, what any) AsyncAssertion {
+	return g.Eventually(what).WithTimeout(time.Minute).WithPolling(10 * time.Millisecond)
+}
+
+var beSome = BeNumerically(">", 0)
+
+func (r *replica) text() string { return fmt.Sprint(r.process.Args, r.log.String()) }
