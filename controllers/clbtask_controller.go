@@ -87,6 +87,7 @@ func (w *statusWriter) report(ctx context.Context, task *v1alpha1.CLBTask) {
 	if task.Status.Phase.Final() {
 		event = "Task finished"
 		verdicts.WithLabelValues(string(task.Status.Phase), ready.Reason).Inc()
+		verdictSeconds.WithLabelValues(string(task.Status.Phase)).Observe(time.Since(task.CreationTimestamp.Time).Seconds())
 	}
 	log.FromContext(ctx).Info(event, "requestID", task.Spec.RequestID, "region", task.Spec.Region,
 		"phase", task.Status.Phase, "reason", ready.Reason, "apiRequestID", task.Status.APIRequestID)

@@ -46,7 +46,7 @@ func pollerOf(t *testing.T, n int) *poller {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.followCache(source); err != nil {
+	if _, err := p.followCache(source); err != nil {
 		t.Fatal(err)
 	}
 	go func() { _ = source.Start(t.Context()) }()

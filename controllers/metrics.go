@@ -1,8 +1,12 @@
 package controllers
 
 import (
+	"sync/atomic"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"github.com/clbtask/clbtask-operator/internal/polling"
 )
 
 // The operator's own metrics, beside those of controller-runtime. No label is text that
@@ -10,8 +14,8 @@ import (
 var (
 	apiCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "clbtask_api_calls_total",
-		Help: "Calls of DescribeTaskStatus by host and by code: OK, or the code of the error.",
-	}, []string{"host", "code"})
+		Help: "Calls of DescribeTaskStatus by host, by code (OK, or that of the error) and by what a failure is about: request, endpoint, account or quota.",
+	}, []string{"host", "code", "about"})
 
 	apiCallSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "clbtask_api_call_duration_seconds",
@@ -35,12 +39,59 @@ var (
 		Buckets: []float64{.001, .01, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
 
-	trackedRequests = prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "clbtask_tracked_requests",
-		Help: "Requests that this process polls.",
+	verdictSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "clbtask_verdict_duration_seconds",
+		Help:    "Time from the creation of a task to its final phase, by that phase.",
+		Buckets: []float64{1, 2.5, 5, 10, 30, 60, 300, 600, 1800, 3600},
+	}, []string{"phase"})
+
+	detectionDelay = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name:    "clbtask_detection_delay_bound_seconds",
+		Help:    "Time from the last poll that was answered in progress to the one that brought the verdict: the end of the task came in between.",
+		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
 )
 
+// scheduled reads the scheduler of the controller that runs when it is scraped.
+type scheduled struct {
+	scheduler                      atomic.Pointer[polling.Scheduler[request]]
+	tracked, slots, inUse, overdue *prometheus.Desc
+}
+
+var ofScheduler = &scheduled{
+	tracked: prometheus.NewDesc("clbtask_tracked_requests", "Requests that this process polls, by host.", []string{"host"}, nil),
+	slots:   prometheus.NewDesc("clbtask_quota_slots", "Calls a second that may be made now, by host: fewer than configured if others use the quota.", []string{"host"}, nil),
+	inUse:   prometheus.NewDesc("clbtask_quota_slots_in_use", "Slots of the quota that are taken, by host.", []string{"host"}, nil),
+	overdue: prometheus.NewDesc("clbtask_overdue_seconds", "How long the request has been due that has waited longest for its turn, by host.", []string{"host"}, nil),
+}
+
+// Describe implements prometheus.Collector.
+func (s *scheduled) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, descs) }
+
+// Collect implements prometheus.Collector. The accounts of a host are added up.
+func (s *scheduled) Collect(found chan<- prometheus.Metric) {
+	scheduler := s.scheduler.Load()
+	if scheduler == nil {
+		return
+	}
+	hosts := map[string]polling.Stats{}
+	for bucket, stats := range scheduler.Stats() {
+		sum := hosts[bucket.Host]
+		hosts[bucket.Host] = polling.Stats{
+			Slots: sum.Slots + stats.Slots, SlotsInUse: sum.SlotsInUse + stats.SlotsInUse,
+			Tracked: sum.Tracked + stats.Tracked, Overdue: max(sum.Overdue, stats.Overdue),
+		}
+	}
+	for host, stats := range hosts {
+		for desc, value := range map[*prometheus.Desc]float64{
+			s.tracked: float64(stats.Tracked), s.slots: float64(stats.Slots),
+			s.inUse: float64(stats.SlotsInUse), s.overdue: stats.Overdue,
+		} {
+			found <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, host)
+		}
+	}
+}
+
 func init() {
-	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, trackedRequests)
+	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, ofScheduler)
 }

@@ -119,7 +119,11 @@ func (p *poller) start(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	p.ctx, p.queue = ctx, queue
 	p.mu.Unlock()
 	p.scheduler.Start()
-	context.AfterFunc(ctx, p.scheduler.Stop)
+	ofScheduler.scheduler.Store(p.scheduler)
+	context.AfterFunc(ctx, func() {
+		p.scheduler.Stop()
+		ofScheduler.scheduler.CompareAndSwap(p.scheduler, nil)
+	})
 }
 
 // look returns what is known of a request and around it.
@@ -138,7 +142,6 @@ func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
 	if _, ok := p.known.histories[q]; !ok {
 		p.known.histories[q] = lifecycle.History{Begun: now}
 	}
-	trackedRequests.Set(float64(len(p.known.histories)))
 	p.scheduler.Track(polling.Task[request]{
 		Key: q, Bucket: p.known.bucketOf(q), Region: q.region, Tenant: task.Namespace,
 		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
@@ -172,7 +175,6 @@ func (p *poller) release(q request) bool {
 		return false
 	}
 	delete(p.known.histories, q)
-	trackedRequests.Set(float64(len(p.known.histories)))
 	p.scheduler.Forget(q)
 	return true
 }
@@ -214,20 +216,20 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	begun := time.Now()
 	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{Region: q.region, TaskID: q.taskID, Credentials: p.sources.of(q)})
-	code, result := "OK", "error"
+	code, result, about := "OK", "error", ""
 	var failed *clb.Error
 	switch {
 	case err == nil:
 		result = [...]string{clb.Succeeded: "succeeded", clb.Failed: "failed", clb.InProgress: "in_progress"}[status.State]
 	case errors.As(err, &failed):
-		code = failed.Code
-		log.FromContext(p.ctx).V(1).Info("DescribeTaskStatus failed", "requestID", q.taskID, "region", q.region, "code", code,
+		code, about = clb.KnownCode(failed.Code), lifecycle.About(failed.Problem).String()
+		log.FromContext(p.ctx).V(1).Info("DescribeTaskStatus failed", "requestID", q.taskID, "region", q.region, "code", failed.Code,
 			"problem", failed.Problem, "apiRequestID", failed.RequestID, "message", failed.Message)
 	default:
 		return lifecycle.Observation{}, false
 	}
 	pollResults.WithLabelValues(result).Inc()
-	apiCalls.WithLabelValues(host, code).Inc()
+	apiCalls.WithLabelValues(host, code, about).Inc()
 	apiCallSeconds.WithLabelValues(host).Observe(time.Since(begun).Seconds())
 	return lifecycle.Observation{Status: status, Err: failed}, true
 }

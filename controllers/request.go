@@ -94,6 +94,9 @@ func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, comm
 	at := w.placeOf(q)
 	before := w.healthAt(at)
 	w.histories[q] = history.Observe(o, before, sent)
+	if w.histories[q].Verdict() && !history.Verdict() && history.Status != nil {
+		detectionDelay.Observe(sent.Sub(history.Answered).Seconds())
+	}
 	after := before.ObserveQuota(o, sent)
 	if common {
 		after = before.Observe(o, sent)

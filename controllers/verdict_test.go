@@ -22,12 +22,16 @@ func (b *bubble) tracks(want int) {
 	if err != nil {
 		b.Fatal(err)
 	}
+	got := 0
 	for _, family := range families {
 		if family.GetName() == "clbtask_tracked_requests" {
-			if got := int(family.GetMetric()[0].GetGauge().GetValue()); got != want {
-				b.Errorf("%d requests are tracked, want %d", got, want)
+			for _, host := range family.GetMetric() {
+				got += int(host.GetGauge().GetValue())
 			}
 		}
+	}
+	if got != want {
+		b.Errorf("%d requests are tracked, want %d", got, want)
 	}
 }
 

@@ -122,6 +122,10 @@ func metrics(file *ast.File) (found []metric) {
 		if !ok || !strings.HasPrefix(function.Sel.Name, "New") {
 			return true
 		}
+		if function.Sel.Name == "NewDesc" {
+			found = append(found, metric{Name: literal(call.Args[0]), Kind: "gauge", Labels: labels(call.Args[2]), Help: literal(call.Args[1])})
+			return false
+		}
 		m := metric{Kind: strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(function.Sel.Name, "New"), "Vec"))}
 		for _, element := range call.Args[0].(*ast.CompositeLit).Elts {
 			switch field := element.(*ast.KeyValueExpr); field.Key.(*ast.Ident).Name {
@@ -132,17 +136,22 @@ func metrics(file *ast.File) (found []metric) {
 			}
 		}
 		if len(call.Args) > 1 {
-			var labels []string
-			for _, label := range call.Args[1].(*ast.CompositeLit).Elts {
-				labels = append(labels, "`"+literal(label)+"`")
-			}
-			m.Labels = strings.Join(labels, ", ")
+			m.Labels = labels(call.Args[1])
 		}
 		found = append(found, m)
 		return false
 	})
 	slices.SortFunc(found, func(a, b metric) int { return cmp.Compare(a.Name, b.Name) })
 	return found
+}
+
+// labels returns a list of string literals as Markdown.
+func labels(list ast.Expr) string {
+	var found []string
+	for _, label := range list.(*ast.CompositeLit).Elts {
+		found = append(found, "`"+literal(label)+"`")
+	}
+	return strings.Join(found, ", ")
 }
 
 // literal returns the value of a string literal, "" for any other expression.

@@ -81,6 +81,19 @@ func classify(code string) errorInfo {
 	return errorInfo{problem: ProblemAPIUnavailable}
 }
 
+// KnownCode returns a code if Tencent Cloud documents it, its family if it documents that,
+// or else "Other": whatever answers for the API, there are few of these.
+func KnownCode(code string) string {
+	family, _, _ := strings.Cut(code, ".")
+	if _, ok := exactCodes[code]; ok {
+		return code
+	}
+	if _, ok := familyCodes[family]; ok {
+		return family
+	}
+	return "Other"
+}
+
 // stsProblem returns what a failed call of STS means for the polls that its
 // credential would have signed.
 func stsProblem(e *Error) Problem {

@@ -20,6 +20,11 @@ const (
 	AboutQuota                   // The account's quota at a host: the same objects.
 )
 
+// String returns the subject as metrics name it.
+func (s Subject) String() string {
+	return [...]string{AboutRequest: "request", AboutEndpoint: "endpoint", AboutAccount: "account", AboutQuota: "quota"}[s]
+}
+
 // Failure is what a poll failed with, as far as conditions name it.
 type Failure struct {
 	Problem clb.Problem

@@ -1,0 +1,32 @@
+package polling
+
+// Stats is how a bucket stands.
+type Stats struct {
+	// Slots are those that may be used, SlotsInUse those held by turns or not yet back.
+	Slots, SlotsInUse int
+	// Tracked counts the tasks, until they are forgotten.
+	Tracked int
+	// Overdue is how many seconds the task has been due that has waited longest.
+	Overdue float64
+}
+
+// Stats returns how each bucket stands. It looks at every task.
+func (s *Scheduler[K]) Stats() map[Bucket]Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, all := s.now(), map[Bucket]Stats{}
+	for name, b := range s.buckets {
+		b.reclaim(now)
+		all[name] = Stats{Slots: b.limit.slots, SlotsInUse: b.out + len(b.coolingDown)}
+	}
+	for _, e := range s.entries {
+		name := e.lane.gate.bucket.name
+		stats := all[name]
+		stats.Tracked++
+		if e.state <= parked {
+			stats.Overdue = max(stats.Overdue, (now - e.due).Seconds())
+		}
+		all[name] = stats
+	}
+	return all
+}
