@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"flag"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/controllers"
@@ -72,7 +74,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	config.RegisterFlags(flags) // --kubeconfig
 	s.logging.BindFlags(flags)  // --zap-*
 	s.bindLeaderElection(flags)
-	flags.StringVar(&s.manager.Metrics.BindAddress, "metrics-bind-address", ":8080", "Address of the metrics endpoint; 0 for none.")
+	s.bindMetrics(flags)
 	flags.StringVar(&s.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
 	flags.Func("clb-endpoint", "`URL` that takes the calls of all regions instead of Tencent Cloud's hosts, or REGION=URL for those of one; may be given several times. Plain http to loopback hosts only.", func(override string) error {
 		s.endpoints.Overrides = append(s.endpoints.Overrides, override)
@@ -116,6 +118,15 @@ func (s *settings) bindLeaderElection(flags *flag.FlagSet) {
 	m.LeaseDuration = flags.Duration("leader-election-lease-duration", 15*time.Second, "How long after a leader's last sign of life another replica takes over.")
 	m.RenewDeadline = flags.Duration("leader-election-renew-deadline", 10*time.Second, "How long a leader tries to renew the lease before it ends.")
 	m.RetryPeriod = flags.Duration("leader-election-retry-period", 500*time.Millisecond, "Time between two attempts to get or renew the lease.")
+}
+
+// bindMetrics adds the flags of the metrics endpoint.
+func (s *settings) bindMetrics(flags *flag.FlagSet) {
+	m := &s.manager.Metrics
+	flags.StringVar(&m.BindAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 for none.")
+	flags.BoolVar(&m.SecureServing, "metrics-secure", true, "Serve metrics by TLS, to those alone whom RBAC lets get /metrics. False is plain http for everybody.")
+	flags.StringVar(&m.CertDir, "metrics-cert-dir", "", "`Directory` of tls.crt and tls.key for the metrics endpoint; they may be replaced at any time. Without it the certificate is self-signed.")
+	m.TLSOpts = []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }} // HTTP/2 can be made to do endless work.
 }
 
 // bindCredentials adds the flags that choose the key.
@@ -207,6 +218,9 @@ func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespac
 		return nil, err
 	}
 	s.manager.Scheme, s.manager.Cache = scheme, s.controller.CacheOptions()
+	if s.manager.Metrics.SecureServing {
+		s.manager.Metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
+	}
 	s.manager.LeaderElectionNamespace = namespace
 	// The process ends then, too, and the next leader waits before its first call.
 	s.manager.LeaderElectionReleaseOnCancel = true

@@ -65,16 +65,24 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	g.Expect(os.WriteFile(file, kubeconfig, 0o600)).To(Succeed())
-	port, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It is closed at once: only its number counts.
-	g.Expect(err).NotTo(HaveOccurred())
-	g.Expect(port.Close()).To(Succeed())
-	r := &replica{key: key, probes: port.Addr().String()}
-	flags = append(flags, "--kubeconfig="+file, "--clb-endpoint="+sky.URL, "--metrics-bind-address=0", "--health-probe-bind-address="+r.probes)
+	r := &replica{key: key, probes: freeAddress(t)}
+	flags = append([]string{"--kubeconfig=" + file, "--clb-endpoint=" + sky.URL, "--metrics-bind-address=0", "--health-probe-bind-address=" + r.probes}, flags...)
 	r.process = exec.CommandContext(t.Context(), manager, flags...) //nolint:gosec // It is ours.
 	r.process.Env = []string{"TENCENTCLOUD_SECRET_ID=" + key.SecretID, "TENCENTCLOUD_SECRET_KEY=" + key.SecretKey}
 	r.process.Stdout, r.process.Stderr = &r.log, &r.log
 	g.Expect(r.process.Start()).To(Succeed())
 	return r
+}
+
+// freeAddress returns an address on this machine that nobody listens at.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	port, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It is closed at once: only its number counts.
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = port.Close()
+	return port.Addr().String()
 }
 
 // readiness returns what its readiness says: "ok", or what is not.

@@ -1,0 +1,85 @@
+package e2e
+
+import (
+	"crypto/tls"
+	"io"
+	"net/http"
+	"testing"
+
+	. "github.com/onsi/gomega"
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
+)
+
+// The metrics are for those alone whom RBAC lets get them, by TLS.
+func TestMetricsEndpoint(t *testing.T) {
+	g := NewWithT(t)
+	sky := realenv.StartCloud(clbsim.Config{Credentials: []clbsim.Credential{key("some")}})
+	defer sky.Close()
+	token := func(name string) string {
+		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
+		g.Expect(cluster.Client.Create(t.Context(), account)).To(Succeed())
+		request := new(authenticationv1.TokenRequest)
+		g.Expect(cluster.Client.SubResource("token").Create(t.Context(), account, request)).To(Succeed())
+		return request.Status.Token
+	}
+	reader, stranger := token("reader"), token("stranger")
+	g.Expect(cluster.Client.Create(t.Context(), &rbacv1.ClusterRole{
+		ObjectMeta: metav1.ObjectMeta{Name: "metrics-reader"},
+		Rules:      []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}},
+	})).To(Succeed())
+	g.Expect(cluster.Client.Create(t.Context(), &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "metrics-reader"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "metrics-reader"},
+		Subjects:   []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: "default", Name: "reader"}},
+	})).To(Succeed())
+
+	address := freeAddress(t)
+	r := start(t, sky, cluster.Kubeconfig, key("some"), "--metrics-bind-address="+address)
+	soon(g, func() error {
+		connection, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true}) //nolint:gosec,noctx // The certificate is self-signed, and it is on this machine.
+		if err != nil {
+			return err
+		}
+		return connection.Close()
+	}).Should(Succeed(), r.text)
+	client := &http.Client{Transport: &http.Transport{
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // The certificate is self-signed.
+		ForceAttemptHTTP2: true,
+	}}
+	get := func(token string) (status int, body string) {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+address+"/metrics", http.NoBody)
+		g.Expect(err).NotTo(HaveOccurred())
+		request.Header.Set("Authorization", "Bearer "+token)
+		response, err := client.Do(request)
+		g.Expect(err).NotTo(HaveOccurred())
+		defer func() { _ = response.Body.Close() }()
+		g.Expect(response.ProtoMajor).To(Equal(1))
+		text, err := io.ReadAll(response.Body)
+		g.Expect(err).NotTo(HaveOccurred())
+		return response.StatusCode, string(text)
+	}
+	for sentence, test := range map[string]struct {
+		token string
+		want  int
+	}{
+		"without a token":             {"", http.StatusUnauthorized},
+		"with a token of nobody":      {"nobody", http.StatusInternalServerError}, // So says controller-runtime.
+		"with a token without rights": {stranger, http.StatusForbidden},
+		"with a reader's token":       {reader, http.StatusOK},
+	} {
+		status, body := get(test.token)
+		g.Expect(status).To(Equal(test.want), sentence)
+		if status == http.StatusOK {
+			g.Expect(body).To(ContainSubstring("clbtask_detection_delay_bound_seconds"))
+		} else {
+			g.Expect(body).NotTo(ContainSubstring("clbtask_"))
+		}
+	}
+	g.Expect(r.process.Process.Kill()).To(Succeed())
+}
