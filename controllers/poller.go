@@ -234,27 +234,6 @@ func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	return lifecycle.Observation{Status: status, Err: failed}, true
 }
 
-// outcomeOf says what an observation means for the order and the quota.
-func outcomeOf(o lifecycle.Observation) (polling.Outcome, time.Duration) {
-	if o.Err == nil {
-		if o.Status.State == clb.InProgress {
-			return polling.InProgress, 0
-		}
-		return polling.Finished, 0
-	}
-	switch lifecycle.About(o.Err.Problem) {
-	case lifecycle.AboutRequest:
-		return polling.Refused, 0
-	case lifecycle.AboutAccount:
-		return polling.AccountFailed, 0
-	case lifecycle.AboutQuota:
-		scopes := [...]polling.Outcome{clb.ScopeBucket: polling.Throttled, clb.ScopeAccount: polling.ThrottledAccount, clb.ScopeProcess: polling.ThrottledProcess}
-		return scopes[o.Err.Scope], o.Err.RetryAfter
-	default:
-		return polling.EndpointFailed, 0
-	}
-}
-
 // tasks returns the tasks at a key of the index. They are the cache's own, to be read
 // only.
 func (p *poller) tasks(key string, options ...client.ListOption) ([]v1alpha1.CLBTask, error) {

@@ -7,6 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/lifecycle"
 	"github.com/clbtask/clbtask-operator/internal/polling"
 )
@@ -47,6 +48,27 @@ func indexKeys(task *v1alpha1.CLBTask) []string {
 		return []string{q.suspendingKey()}
 	default:
 		return nil
+	}
+}
+
+// outcomeOf says what an observation means for the order and the quota.
+func outcomeOf(o lifecycle.Observation) (polling.Outcome, time.Duration) {
+	if o.Err == nil {
+		if o.Status.State == clb.InProgress {
+			return polling.InProgress, 0
+		}
+		return polling.Finished, 0
+	}
+	switch lifecycle.About(o.Err.Problem) {
+	case lifecycle.AboutRequest:
+		return polling.Refused, 0
+	case lifecycle.AboutAccount:
+		return polling.AccountFailed, 0
+	case lifecycle.AboutQuota:
+		scopes := [...]polling.Outcome{clb.ScopeBucket: polling.Throttled, clb.ScopeAccount: polling.ThrottledAccount, clb.ScopeProcess: polling.ThrottledProcess}
+		return scopes[o.Err.Scope], o.Err.RetryAfter
+	default:
+		return polling.EndpointFailed, 0
 	}
 }
 
