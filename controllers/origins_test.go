@@ -50,7 +50,8 @@ func metadataTrouble(status int, lasts time.Duration, reason string, says ...str
 	return trouble{
 		breaks: func(a *account) {
 			a.metadata.set(status)
-			if a.wait(lasts); lasts == 0 {
+			a.wait(lasts)
+			if lasts == 0 {
 				a.sim.Revoke(roleOwner)
 			}
 		},

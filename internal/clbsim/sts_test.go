@@ -3,7 +3,6 @@ package clbsim
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -139,7 +138,7 @@ func TestMetadata(t *testing.T) {
 	if err := json.Unmarshal([]byte(text), &session); err != nil || session.Code != "Success" {
 		t.Fatalf("the session is %s: %v", text, err)
 	}
-	if c := s.credentials[session.TmpSecretID]; c.Token != session.Token || c.Account != "100/300" || fmt.Sprint(c.Expires) != fmt.Sprint(testTime.Add(2*time.Hour)) {
+	if c := s.credentials[session.TmpSecretID]; c.Token != session.Token || c.Account != "100/300" || !c.Expires.Equal(testTime.Add(2*time.Hour)) {
 		t.Errorf("the API knows %+v", c)
 	}
 }

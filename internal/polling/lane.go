@@ -104,7 +104,8 @@ func (g *gate[K]) hear(from *lane[K], now time.Duration, weight int, clean, news
 		g.heard = append(g.heard, from)
 	}
 	from.heard = now
-	if from.failed++; clean {
+	from.failed++
+	if clean {
 		from.failed = 0
 	}
 	from.results += uint32(weight) //nolint:gosec // It is small, and the sum may wrap.

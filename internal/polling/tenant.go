@@ -75,7 +75,8 @@ func (ts *tenants[K]) charge(t *tenant[K]) {
 	ts.virtual = t.start
 	t.start++
 	t.lines.turns++
-	if ts.fit(t); len(ts.active) == 0 { // Nobody waits, so nothing is owed.
+	ts.fit(t)
+	if len(ts.active) == 0 { // Nobody waits, so nothing is owed.
 		ts.virtual = t.start
 	}
 	ts.drop()

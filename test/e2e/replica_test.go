@@ -36,7 +36,7 @@ func TestMain(m *testing.M) {
 		}
 		defer func() { _ = os.RemoveAll(dir) }()
 		manager = filepath.Join(dir, "manager")
-		if output, err := exec.Command("go", "build", "-o", manager, "../..").CombinedOutput(); err != nil { //nolint:noctx // It ends.
+		if output, err := exec.Command("go", "build", "-o", manager, "../..").CombinedOutput(); err != nil {
 			log.Fatalf("%v: %s", err, output)
 		}
 		if cluster, err = realenv.Start("../.."); err != nil {
@@ -67,7 +67,7 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 	g.Expect(os.WriteFile(file, kubeconfig, 0o600)).To(Succeed())
 	r := &replica{key: key, probes: freeAddress(t)}
 	flags = append([]string{"--kubeconfig=" + file, "--clb-endpoint=" + sky.URL, "--metrics-bind-address=0", "--health-probe-bind-address=" + r.probes}, flags...)
-	r.process = exec.CommandContext(t.Context(), manager, flags...) //nolint:gosec // It is ours.
+	r.process = exec.CommandContext(t.Context(), manager, flags...)
 	r.process.Env = []string{"TENCENTCLOUD_SECRET_ID=" + key.SecretID, "TENCENTCLOUD_SECRET_KEY=" + key.SecretKey}
 	r.process.Stdout, r.process.Stderr = &r.log, &r.log
 	g.Expect(r.process.Start()).To(Succeed())
@@ -77,7 +77,7 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 // freeAddress returns an address on this machine that nobody listens at.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	port, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // It is closed at once: only its number counts.
+	port, err := net.Listen("tcp", "127.0.0.1:0") // Only its number counts.
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func freeAddress(t *testing.T) string {
 
 // readiness returns what its readiness says: "ok", or what is not.
 func (r *replica) readiness() string {
-	response, err := http.Get("http://" + r.probes + "/readyz") //nolint:noctx // It is on this machine.
+	response, err := http.Get("http://" + r.probes + "/readyz")
 	if err != nil {
 		return err.Error()
 	}
