@@ -41,7 +41,7 @@ docker-buildx: ## Build and push the container image IMG for PLATFORMS.
 
 .PHONY: test
 test: envtest ## Run all tests of all modules, against a real API server.
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-main test-gitops
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-main test-gitops test-chart
 
 .PHONY: test-main
 test-main: envtest ## Run the tests of the main module, with the race detector.
@@ -51,6 +51,10 @@ test-main: envtest ## Run the tests of the main module, with the race detector.
 test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.
 	@command -v jq > /dev/null || { echo "the guide for plain CI needs jq: install it"; exit 1; }
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/gitops test -vet=off -count=1 -timeout=40m . $(GITOPS_FLAGS)
+
+.PHONY: test-chart
+test-chart: envtest ## Render, install and uninstall the Helm chart with Helm 3 and 4, and run the operator as it says.
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/chart test -vet=off -count=1 .
 
 .PHONY: gitops-table
 gitops-table: ## Write what test-gitops finds: docs/gitops.md, readings, dumps, health_test.yaml, quotes.
@@ -79,9 +83,9 @@ generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is gen
 	@go run ./hack/reference --manager bin/manager
 
 .PHONY: tidy
-tidy: ## Tidy the main module, and those of the benchmarks and of the waiters' tests.
+tidy: ## Tidy the main module, and those of the benchmarks, the waiters' and the chart's tests.
 	@go mod tidy
-	@for module in test/bench test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
+	@for module in test/bench test/chart test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters, gofmt and go vet among them.
@@ -91,7 +95,8 @@ lint: $(GOLANGCI_LINT) ## Run the linters, gofmt and go vet among them.
 WHOLE_PROGRAM_LINTERS := bodyclose,contextcheck,nilerr,staticcheck,unparam,unused
 
 .PHONY: lint-gitops
-lint-gitops: $(GOLANGCI_LINT) ## Run the linters on the tests of the waiters, but for those that would analyse all of the waiters' code.
+lint-gitops: $(GOLANGCI_LINT) ## Run the linters on the tests of the waiters and the chart, but for those that would analyse all of the waiters' and Helm's code.
+	@cd test/chart && $(GOLANGCI_LINT) run --config ../../.golangci.yaml --disable $(WHOLE_PROGRAM_LINTERS) ./...
 	@cd test/gitops && $(GOLANGCI_LINT) run --config ../../.golangci.yaml --disable $(WHOLE_PROGRAM_LINTERS) ./...
 	@cd test/gitops/argocd && $(GOLANGCI_LINT) run --config ../../../.golangci.yaml --disable $(WHOLE_PROGRAM_LINTERS) ./...
 
