@@ -10,6 +10,7 @@ include hack/tools.mk
 IMG ?= clbtask-operator:dev
 # The platforms of docker-buildx.
 PLATFORMS ?= linux/amd64,linux/arm64
+CHART := charts/clbtask-operator
 
 ##@ Use
 
@@ -75,12 +76,15 @@ bench-short: envtest ## See that the benchmarks run, with small loads.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -short
 
 .PHONY: generate
-generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) ## Make everything that is generated.
+generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everything that is generated.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
 	@$(CONTROLLER_GEN) crd paths=./api/... output:crd:dir=config/crd/bases
 	@$(CONTROLLER_GEN) rbac:roleName=manager paths=./controllers/... output:rbac:dir=config/rbac
 	@$(CRD_REF_DOCS) --log-level=ERROR --source-path=api --config=hack/crd-ref-docs.yaml --renderer=markdown --output-path=docs/api.md
 	@go run ./hack/reference --manager bin/manager
+	@cp config/crd/bases/clb.tencentcloud.com_clbtasks.yaml $(CHART)/files/crd.yaml
+	@cp config/rbac/role.yaml $(CHART)/files/role.yaml
+	@$(HELM_DOCS) --log-level=error --chart-search-root=$(CHART) --sort-values-order=file
 
 .PHONY: tidy
 tidy: ## Tidy the main module, and those of the benchmarks, the waiters' and the chart's tests.

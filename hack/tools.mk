@@ -15,6 +15,7 @@ CONTROLLER_GEN ?= $(TOOLBIN)/controller-gen
 KUSTOMIZE ?= $(TOOLBIN)/kustomize
 GOLANGCI_LINT ?= $(TOOLBIN)/golangci-lint
 CRD_REF_DOCS ?= $(TOOLBIN)/crd-ref-docs
+HELM_DOCS ?= $(TOOLBIN)/helm-docs
 
 # The version of Kubernetes that tests run against: X.Y.Z, or X.Y for the newest
 # patch. The default is the one that hack/envtest/go.mod pins.
@@ -26,7 +27,7 @@ ENVTEST_K8S_VERSION ?= $(shell sed -n 's,^.*k8s\.io/kubernetes v\([0-9.]*\).*,\1
 ENVTEST_ASSETS := $(LOCALBIN)/k8s/current
 
 .PHONY: tools
-tools: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) $(CRD_REF_DOCS) ## Compile the development tools into bin/tools.
+tools: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) $(CRD_REF_DOCS) $(HELM_DOCS) ## Compile the development tools into bin/tools.
 
 .PHONY: envtest
 envtest: ## Put etcd, kube-apiserver and kubectl into bin/k8s/current.
@@ -35,9 +36,10 @@ envtest: ## Put etcd, kube-apiserver and kubectl into bin/k8s/current.
 $(TOOLBIN)/controller-gen: TOOL_PACKAGE := sigs.k8s.io/controller-tools/cmd/controller-gen
 $(TOOLBIN)/kustomize: TOOL_PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 $(TOOLBIN)/crd-ref-docs: TOOL_PACKAGE := github.com/elastic/crd-ref-docs
+$(TOOLBIN)/helm-docs: TOOL_PACKAGE := github.com/norwoodj/helm-docs/cmd/helm-docs
 $(TOOLBIN)/golangci-lint: TOOL_PACKAGE := sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
-$(TOOLBIN)/controller-gen $(TOOLBIN)/kustomize $(TOOLBIN)/crd-ref-docs: hack/tools/go.mod hack/tools/go.sum
+$(TOOLBIN)/controller-gen $(TOOLBIN)/kustomize $(TOOLBIN)/crd-ref-docs $(TOOLBIN)/helm-docs: hack/tools/go.mod hack/tools/go.sum
 	$(call build-tool,hack/tools)
 
 $(TOOLBIN)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
