@@ -63,26 +63,24 @@ func (w *statusWriter) write(ctx context.Context, task *v1alpha1.CLBTask, decisi
 	if err := w.client.Status().Patch(ctx, task, patch); err != nil {
 		return fmt.Errorf("write the status: %w", err)
 	}
-	if isTransition(old.Status, task.Status) {
-		w.report(ctx, task)
-	}
+	w.report(ctx, old.Status, task)
 	return nil
 }
 
-// isTransition reports whether a change of the status is worth an event and a log line.
-// One that only speaks of a later generation is not.
-func isTransition(old, next v1alpha1.CLBTaskStatus) bool {
-	was, is := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(next.Conditions, v1alpha1.ConditionReady)
-	if was == nil || is == nil {
-		return is != nil
+// report announces a status that was written: by an event if Ready says something else,
+// and by a log line and a metric if the phase is another one, too. A warning must not be
+// repeated because of the answer that ends its problem. A status that only speaks of a
+// later generation is not announced.
+func (w *statusWriter) report(ctx context.Context, old v1alpha1.CLBTaskStatus, task *v1alpha1.CLBTask) {
+	was, ready := meta.FindStatusCondition(old.Conditions, v1alpha1.ConditionReady), meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReady)
+	switch {
+	case ready == nil: // The final status was not written by the operator.
+		return
+	case was == nil || was.Status != ready.Status || was.Reason != ready.Reason || was.Message != ready.Message:
+		emitEvent(w.recorder, task, ready)
+	case old.Phase == task.Status.Phase:
+		return
 	}
-	return old.Phase != next.Phase || was.Status != is.Status || was.Reason != is.Reason || was.Message != is.Message
-}
-
-// report announces a status that was written, by an event, a log line and a metric.
-func (w *statusWriter) report(ctx context.Context, task *v1alpha1.CLBTask) {
-	ready := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReady)
-	emitEvent(w.recorder, task, ready)
 	event := "Task status changed"
 	if task.Status.Phase.Final() {
 		event = "Task finished"
