@@ -122,10 +122,9 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 	case err == nil:
 		return interpret(response, credential)
 	case callCtx.Err() != nil:
-		return TaskStatus{}, &Error{
-			Problem: ProblemAPIUnreachable, Code: "ClientError.Timeout",
-			Message: fmt.Sprintf("no whole answer within %v", a.timeout), cause: callCtx.Err(),
-		}
+		failed := ownError("ClientError.Timeout", fmt.Sprintf("no whole answer within %v", a.timeout))
+		failed.cause = callCtx.Err()
+		return TaskStatus{}, failed
 	default:
 		failed := translate(err, endpoint, credential.redact, info)
 		failed.Account, failed.Source = source.Account(), sourceName(source)
@@ -144,10 +143,9 @@ func withoutCredential(err error, source CredentialSource) *Error {
 		failed.Source = sourceName(source)
 		return &failed
 	}
-	return &Error{
-		Problem: ProblemCredentialsMissing, Code: "ClientError.CredentialsMissing",
-		Message: truncate(err.Error(), maxMessageBytes), cause: err,
-	}
+	failed := ownError("ClientError.CredentialsMissing", truncate(err.Error(), maxMessageBytes))
+	failed.cause = err
+	return failed
 }
 
 func sourceName(source CredentialSource) string {

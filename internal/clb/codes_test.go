@@ -39,6 +39,18 @@ func TestExactCodes(t *testing.T) {
 	}
 }
 
+// A code that is found on this side is in the table, and no answer of the API is read so.
+func TestOwnCodes(t *testing.T) {
+	for code, info := range ownCodes {
+		if got := ownError(code, "text"); got.Problem != info.problem || got.Code != code || got.Message != "text" {
+			t.Errorf("%s: %+v", code, got)
+		}
+		if got := classify(code); got.problem != ProblemAPIUnreachable {
+			t.Errorf("an answer with the code %s is read as %s", code, got.problem)
+		}
+	}
+}
+
 // Only what the API says of the request itself may end a task.
 func FuzzClassify(f *testing.F) {
 	for code := range exactCodes {

@@ -75,11 +75,11 @@ func translate(err error, endpoint Endpoint, redact func(string) string, info *r
 	var refused *responseError
 	switch untrusted := untrustedCertificate(err); {
 	case errors.As(err, &refused):
-		e.Problem, e.Code, e.Message = refused.problem, refused.code, refused.text
-		e.RetryAfter = refused.retryAfter
+		e = ownError(refused.code, refused.text)
+		e.RetryAfter, e.cause = refused.retryAfter, err
 	case untrusted != nil:
-		e.Problem, e.Code = ProblemCertificateUntrusted, "ClientError.Certificate"
-		e.Message = fmt.Sprintf("the certificate of %s is not trusted: %v", endpoint.Host, untrusted)
+		e = ownError("ClientError.Certificate", fmt.Sprintf("the certificate of %s is not trusted: %v", endpoint.Host, untrusted))
+		e.cause = err
 	case e.Problem == ProblemAPIUnreachable:
 		e.Message = fmt.Sprintf("no usable answer from %s: %s", endpoint.Host, unreachable(err, info))
 	case e.Problem == ProblemInvalidRegion && endpoint.Custom:
@@ -96,7 +96,7 @@ func translate(err error, endpoint Endpoint, redact func(string) string, info *r
 }
 
 func unexpected(message string) *Error {
-	return &Error{Problem: ProblemUnexpectedAnswer, Code: "ClientError.UnexpectedAnswer", Message: message}
+	return ownError("ClientError.UnexpectedAnswer", message)
 }
 
 // unreachable says why no answer came. It leaves the SDK's own text out: that

@@ -23,8 +23,7 @@ var errBodyTooLarge = fmt.Errorf("the answer is larger than %d bytes", maxBodyBy
 // responseError is an HTTP response that does not come from the API itself: the
 // API answers errors, too, with status 200 and JSON.
 type responseError struct {
-	problem    Problem
-	code, text string
+	code, text string // The code is one of ownCodes.
 	retryAfter time.Duration
 }
 
@@ -32,7 +31,7 @@ type responseError struct {
 func (e *responseError) Error() string { return e.text }
 
 func unusable(format string, args ...any) *responseError {
-	return &responseError{problem: ProblemAPIUnreachable, code: "ClientError.HTTP", text: fmt.Sprintf(format, args...)}
+	return &responseError{code: "ClientError.HTTP", text: fmt.Sprintf(format, args...)}
 }
 
 // responseInfo is what validatingTransport keeps of a response for the caller.
@@ -118,7 +117,6 @@ func throttledByGateway(response *http.Response) *responseError {
 		return nil
 	}
 	return &responseError{
-		problem:    ProblemThrottled,
 		code:       fmt.Sprintf("ClientError.HTTP%d", status),
 		text:       fmt.Sprintf("HTTP status %d: a gateway in front of the API says to call again later", status),
 		retryAfter: retryAfterOf(response),
