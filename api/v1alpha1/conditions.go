@@ -55,7 +55,7 @@ const (
 	// lasts, check the operator's network, its NetworkPolicy and its proxy.
 	ReasonAPIUnreachable = "APIUnreachable"
 	// ReasonCertificateUntrusted: the certificate of the endpoint is not trusted. Check
-	// --clb-endpoint and the CA certificates of the operator's image.
+	// --clb-endpoint, and name the authority of a proxy that inspects TLS by --ca-file.
 	ReasonCertificateUntrusted = "CertificateUntrusted"
 	// ReasonUnexpectedAnswer: the answer has no status, or one that is not documented.
 	// If it lasts, check whether a proxy stands in between.

@@ -1,17 +1,27 @@
 package main
 
 import (
+	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"go/ast"
+	"net"
 	"slices"
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
 	"github.com/clbtask/clbtask-operator/internal/lifecycle"
 )
 
@@ -19,10 +29,42 @@ import (
 type failure struct {
 	constant
 	About     string
+	Does      string // What the operator does.
 	Intervene bool
 	Codes     string // In Markdown.
-	Message   string // While polls go on.
-	Final     string // Once they have ended; empty if the problem ends none.
+	Messages  []message
+	Final     string // What is said once polls have ended; empty if the problem ends none.
+	Grace     bool   // The problem ends none of a new object.
+}
+
+// message is what conditions say while polls go on, and of what.
+type message struct{ Of, Text string }
+
+// subjects say of what a problem is, and what slows down.
+var subjects = map[lifecycle.Subject][2]string{
+	lifecycle.AboutRequest:  {"this request", "polls it less often, down to once in 30 s"},
+	lifecycle.AboutEndpoint: {"the API in the region", "polls the region less often, down to once a second"},
+	lifecycle.AboutAccount:  {"the account", "polls with that key less often, down to once in 8 s"},
+	lifecycle.AboutQuota:    {"the account's quota", "halves its calls a second, and raises them again while none is refused"},
+}
+
+// example returns a code and a message of the API, empty for the usual ones, and a code of
+// STS that is the problem for a poll, empty if there is none.
+func example(p clb.Problem) (code, message, sts string) {
+	switch p {
+	case clb.ProblemAPIUnavailable:
+		return "", "", "InternalError"
+	case clb.ProblemAPIUnreachable:
+		return "ClientError.Timeout", "", "ClientError.Timeout"
+	case clb.ProblemCertificateUntrusted:
+		return "", "", "ClientError.Certificate"
+	case clb.ProblemCredentialsRejected:
+		return "AuthFailure.SecretIdNotFound", "", "InvalidParameter.WebIdentityTokenError"
+	case clb.ProblemInvalidRequest:
+		return "", "The value of TaskId is malformed.", ""
+	default:
+		return "", "", ""
+	}
 }
 
 // problems returns every problem of package clb, in the order of their reasons.
@@ -41,12 +83,13 @@ func problems(reasons []constant) (found []failure, err error) {
 			continue
 		}
 		f, p := failure{constant: reason, Codes: strings.Join(codes[reason.Name], ", ")}, clb.Problem(reason.Name)
-		f.About = map[lifecycle.Subject]string{
-			lifecycle.AboutRequest: "this request", lifecycle.AboutEndpoint: "the API in the region",
-			lifecycle.AboutAccount: "the account", lifecycle.AboutQuota: "the account's quota",
-		}[lifecycle.About(p)]
-		f.Intervene = lifecycle.NeedsIntervention(p)
-		f.Message, f.Final = messages(p, codes[reason.Name])
+		f.About, f.Does, f.Intervene = subjects[lifecycle.About(p)][0], subjects[lifecycle.About(p)][1], lifecycle.NeedsIntervention(p)
+		if f.Codes == "" {
+			return nil, fmt.Errorf("no code of %s is in the tables: the code has moved", p)
+		}
+		if err := f.exemplify(p); err != nil {
+			return nil, err
+		}
 		found = append(found, f)
 	}
 	if len(found) != len(all) || len(found) == 0 {
@@ -80,35 +123,81 @@ func codes(file *ast.File) map[string][]string {
 	return found
 }
 
-// messages returns what the conditions of a task say of a problem that lasts: while polls
-// go on and, if they end, then.
-func messages(p clb.Problem, codes []string) (ongoing, final string) {
-	code := "Code"
-	if len(codes) > 0 {
-		code = strings.Split(codes[0], "`")[1]
+// exemplify fills in what conditions say.
+func (f *failure) exemplify(p clb.Problem) error {
+	if p == clb.ProblemCredentialsMissing {
+		return f.exemplifySources()
 	}
-	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	code, text, sts := example(p)
+	e := clb.Error{
+		Problem: p, Account: "100000000001/200000000002", Source: "Secret clbtask-operator-credentials",
+		RequestID: "4fd1c6f2-0d3b-4a5e-8d3f-3a1f0f4f7c11", Skew: 12 * time.Minute, Message: text,
+		Code: cmp.Or(code, strings.Trim(strings.Split(f.Codes, ",")[0], "`")),
+	}
+	f.Messages = []message{{Text: f.tell(&e)}}
+	if sts != "" {
+		e.Action, e.Code, e.Source = "AssumeRoleWithWebIdentity", sts, "role qcs::cam::uin/100000000001:roleName/clbtask"
+		f.Messages = append(f.Messages, message{"If it is a call of STS", f.tell(&e)})
+	}
+	return nil
+}
+
+// exemplifySources asks each source for a key that is not there.
+func (f *failure) exemplifySources() error {
+	nowhere := func(context.Context, string, string) (net.Conn, error) { return nil, errors.New("no network") }
+	secret := types.NamespacedName{Namespace: "clbtask-system", Name: "clbtask-operator-credentials"}
+	for _, name := range []string{credentials.Env, credentials.Directory, credentials.PodIdentity, credentials.FromSecret, credentials.CVMRole} {
+		options := credentials.Options{
+			Source: name, SecretName: secret.Name, Dial: nowhere, Getenv: func(string) string { return "" },
+			GetSecret: controllers.SecretReader(noSecrets{}, secret, ""),
+		}
+		if name == credentials.Directory {
+			options.Directory = "/credentials"
+		}
+		source, err := credentials.New(options, clb.NewSTS(clb.Endpoints{}))
+		if err != nil {
+			return err
+		}
+		_, err = source.Credential(context.Background())
+		if !errors.Is(err, clb.ErrNoCredentials) {
+			return fmt.Errorf("the source %s has a key, or fails with another error: %w", name, err)
+		}
+		f.Messages = append(f.Messages, message{"With `--credentials=" + name + "`", f.tell(&clb.Error{Problem: clb.ProblemCredentialsMissing, Message: err.Error()})})
+	}
+	return nil
+}
+
+// noSecrets is a cluster without Secrets.
+type noSecrets struct{ client.Reader }
+
+// Get implements client.Reader.
+func (noSecrets) Get(_ context.Context, key client.ObjectKey, _ client.Object, _ ...client.GetOption) error {
+	return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+}
+
+// tell returns what the conditions of a task say of a failure that lasts while polls go on,
+// and notes how they end.
+func (f *failure) tell(failed *clb.Error) (ongoing string) {
+	begun := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	task := &v1alpha1.CLBTask{
-		ObjectMeta: metav1.ObjectMeta{Generation: 1, CreationTimestamp: metav1.NewTime(now)},
+		ObjectMeta: metav1.ObjectMeta{Generation: 1, CreationTimestamp: metav1.NewTime(begun)},
 		Spec:       v1alpha1.CLBTaskSpec{RequestID: "6afc8d27-6fd5-4b3b-9b5e-2c9cd7b5c0a1", Region: "ap-guangzhou"},
 	}
-	failed := lifecycle.Observation{Err: &clb.Error{
-		Problem: p, Code: code, Account: "100000000001", Source: "the Secret clbtask-system/clbtask-operator-credentials",
-		RequestID: "4fd1c6f2-0d3b-4a5e-8d3f-3a1f0f4f7c11", Skew: 12 * time.Minute, Message: "…",
-	}}
-	history, health := lifecycle.History{Begun: now}, lifecycle.Health{}
-	for range 60 {
-		health = health.Observe(failed, now)
-		history = history.Observe(failed, health, now)
-		status := lifecycle.Policy{NotFoundGrace: 2 * time.Minute}.Decide(task, history, health, now).Status
-		task.Status = status
-		if ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady); ready != nil {
-			if status.Phase.Final() {
-				return ongoing, ready.Message
-			}
+	const grace = 2 * time.Minute // The flag's default.
+	history, health := lifecycle.History{Begun: begun}, lifecycle.Health{}
+	for now := begun; now.Sub(begun) < 2*grace; now = now.Add(5 * time.Second) {
+		health = health.Observe(lifecycle.Observation{Err: failed}, now)
+		history = history.Observe(lifecycle.Observation{Err: failed}, health, now)
+		task.Status = lifecycle.Policy{NotFoundGrace: grace}.Decide(task, history, health, now).Status
+		ready := meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReady)
+		switch {
+		case ready == nil:
+		case task.Status.Phase.Final():
+			f.Final, f.Grace = ready.Message, now.Sub(begun) >= grace
+			return ongoing
+		default:
 			ongoing = ready.Message
 		}
-		now = now.Add(5 * time.Second)
 	}
-	return ongoing, ""
+	return ongoing
 }

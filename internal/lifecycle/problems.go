@@ -106,7 +106,12 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemCertificateUntrusted: {
 		reason: v1alpha1.ReasonCertificateUntrusted, about: AboutEndpoint, needsIntervention: true,
-		ongoing: text("The certificate of the CLB endpoint is not trusted: check --clb-endpoint and the operator's CA certificates."),
+		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string {
+			if f.Action != "" {
+				return fmt.Sprintf("There is no key to poll with, since the certificate of the endpoint of %s is not trusted: check --sts-endpoint and --ca-file.", f.Action)
+			}
+			return "The certificate of the CLB endpoint is not trusted: check --clb-endpoint and --ca-file."
+		},
 	},
 	clb.ProblemEndpointRefused: {
 		reason: v1alpha1.ReasonEndpointRefused, about: AboutEndpoint, needsIntervention: true,

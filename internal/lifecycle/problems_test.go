@@ -122,6 +122,8 @@ func TestTexts(t *testing.T) {
 		"a rejected key":                {ongoing(Failure{Problem: clb.ProblemCredentialsRejected, Code: "C"}), "The CLB API rejects the credentials (C): check the SecretId, the SecretKey and the token's lifetime."},
 		"a rejected key of a source":    {ongoing(Failure{Problem: clb.ProblemCredentialsRejected, Code: "C", Source: "Secret s"}), "The CLB API rejects the credentials (C; source: Secret s): check the SecretId, the SecretKey and the token's lifetime."},
 		"a refused role":                {ongoing(Failure{Problem: clb.ProblemCredentialsRejected, Code: "C", Action: "AssumeRole"}), "Tencent Cloud refuses AssumeRole (C), so there is no key to poll with: check the role, its trust policy and the key that assumes it."},
+		"an untrusted certificate":      {ongoing(Failure{Problem: clb.ProblemCertificateUntrusted, Code: "C"}), "The certificate of the CLB endpoint is not trusted: check --clb-endpoint and --ca-file."},
+		"an untrusted STS":              {ongoing(Failure{Problem: clb.ProblemCertificateUntrusted, Code: "C", Action: "AssumeRole"}), "There is no key to poll with, since the certificate of the endpoint of AssumeRole is not trusted: check --sts-endpoint and --ca-file."},
 		"a failed task":                 {failedText(clb.TaskStatus{Message: "No room. Try again.", RequestID: "call-1"}), "The task failed: No room. Try again (API request ID call-1)."},
 		"a task that failed mutely":     {failedText(clb.TaskStatus{}), "The task failed, and the cloud gave no reason."},
 		"a value that speaks of region": {final(clb.ProblemInvalidRequest, "The region xx is wrong."), "The CLB API refuses the query as malformed: The region xx is wrong. Code C (API request ID call-1)."},
