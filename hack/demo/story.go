@@ -132,7 +132,7 @@ func (d *demo) follow(ctx context.Context) error {
 		"$ kubectl apply -f "+samplesFile,
 		"Its Secret is not there yet, as a task says\n",
 		"$ kubectl wait --for='jsonpath={"+readyReason+"}=CredentialsMissing' clbtask/create-web-lb --timeout=60s",
-		`$ kubectl get clbtask create-web-lb -o 'jsonpath={.status.conditions[?(@.type=="Ready")].message}{"\n"}'`,
+		`$ kubectl get clbtask create-web-lb -o 'jsonpath={.status.conditions[?(@.type=="Ready")].message}{"\n"}' | grep "create it in namespace `+namespace+`"`,
 		"Here it comes. No restart is needed: the Secret is read again within half a minute\n",
 		"$ kubectl -n "+namespace+" create secret generic clbtask-operator-credentials --from-file='"+d.path("credentials")+"'")
 	if err != nil {
