@@ -107,5 +107,9 @@ func (m metadata) get(ctx context.Context, path string) ([]byte, error) {
 	default:
 		return nil, fmt.Errorf("it answers with HTTP status %d", response.StatusCode)
 	}
-	return readBounded(response.Body, "the answer")
+	body, err := readBounded(response.Body, "the answer")
+	if err != nil && !errors.Is(err, errTooLarge) {
+		return nil, errors.New("its answer breaks off") // As above.
+	}
+	return body, err
 }

@@ -111,6 +111,24 @@ func TestAMetadataServiceThatDoesNotAnswer(t *testing.T) {
 	}
 }
 
+// The text is shown as a condition, so it must be the same each time.
+func TestAMetadataServiceThatBreaksOff(t *testing.T) {
+	dial := metadataOf(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, buffer, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _ = buffer.WriteString("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nthe-")
+		_ = buffer.Flush()
+		_ = conn.(*net.TCPConn).SetLinger(0) // A reset, whose error names ports.
+		_ = conn.Close()
+	}, "")
+	if _, err := newCVMRole(dial).Credential(t.Context()); !errors.Is(err, clb.ErrNoCredentials) || !strings.HasSuffix(err.Error(), ": its answer breaks off") {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestTheMetadataServiceOfAMachine(t *testing.T) {
 	source := newCVMRole(nil)
 	if newMetadata(nil).client.Transport.(*http.Transport).Proxy != nil {

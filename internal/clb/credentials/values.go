@@ -20,11 +20,13 @@ const (
 // maxBytes bounds a file and an answer. Real tokens are below 8 KiB.
 const maxBytes = 64 << 10
 
-// readBounded reads what has a name, and fails if it is larger than maxBytes.
+var errTooLarge = fmt.Errorf("is larger than %d bytes", maxBytes)
+
+// readBounded reads what has a name, and fails with errTooLarge beyond maxBytes.
 func readBounded(from io.Reader, name string) ([]byte, error) {
 	content, err := io.ReadAll(io.LimitReader(from, maxBytes+1))
 	if len(content) > maxBytes {
-		return nil, fmt.Errorf("%s is larger than %d bytes", name, maxBytes)
+		return nil, fmt.Errorf("%s %w", name, errTooLarge)
 	}
 	return content, err
 }
