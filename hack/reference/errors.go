@@ -77,7 +77,7 @@ func problems(reasons []constant) (found []failure, err error) {
 	if err != nil {
 		return nil, err
 	}
-	all, codes := constants(definitions, "Problem"), codes(tables)
+	all, codes := constants(definitions, "Problem"), codes(tables, definitions)
 	for _, reason := range reasons {
 		if !slices.ContainsFunc(all, func(c constant) bool { return c.Name == reason.Name }) {
 			continue
@@ -99,10 +99,10 @@ func problems(reasons []constant) (found []failure, err error) {
 }
 
 // codes returns the codes of each problem, from the tables that classify them: exact codes
-// first, then families.
-func codes(file *ast.File) map[string][]string {
+// first, then families, then the operator's own.
+func codes(files ...*ast.File) map[string][]string {
 	found, exact := map[string][]string{}, map[string]bool{}
-	ast.Inspect(file, func(n ast.Node) bool {
+	read := func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok || !strings.HasSuffix(spec.Names[0].Name, "Codes") {
 			return true
@@ -119,7 +119,10 @@ func codes(file *ast.File) map[string][]string {
 			found[problem] = append(found[problem], "`"+code+"`")
 		}
 		return true
-	})
+	}
+	for _, file := range files {
+		ast.Inspect(file, read)
+	}
 	return found
 }
 

@@ -67,23 +67,6 @@ var familyCodes = map[string]errorInfo{
 	"ClientError": {problem: ProblemAPIUnreachable},
 }
 
-// ownCodes are those of failures that are found on this side. classify does not look
-// here, since an answer that bears one is not the API's.
-var ownCodes = map[string]errorInfo{
-	"ClientError.CredentialsMissing": {problem: ProblemCredentialsMissing},
-	"ClientError.Certificate":        {problem: ProblemCertificateUntrusted},
-	"ClientError.UnexpectedAnswer":   {problem: ProblemUnexpectedAnswer},
-	"ClientError.Timeout":            {problem: ProblemAPIUnreachable},
-	"ClientError.HTTP":               {problem: ProblemAPIUnreachable},
-	"ClientError.HTTP429":            {problem: ProblemThrottled},
-	"ClientError.HTTP503":            {problem: ProblemThrottled},
-}
-
-// ownError returns the error of a failure that is found on this side.
-func ownError(code, message string) *Error {
-	return &Error{Problem: ownCodes[code].problem, Code: code, Message: message}
-}
-
 // classify looks a code up: the whole code first, then the part before the
 // first dot. A code that nobody has documented is ProblemAPIUnavailable: a new
 // code must not end a task.

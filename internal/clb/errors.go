@@ -108,3 +108,20 @@ func (e *Error) Error() string {
 
 // Unwrap returns the error of the transport or of the CredentialSource, or nil.
 func (e *Error) Unwrap() error { return e.cause }
+
+// ownCodes are those of failures that are found on this side. classify does not look
+// here, since an answer that bears one is not the API's.
+var ownCodes = map[string]errorInfo{
+	"ClientError.CredentialsMissing": {problem: ProblemCredentialsMissing},
+	"ClientError.Certificate":        {problem: ProblemCertificateUntrusted},
+	"ClientError.UnexpectedAnswer":   {problem: ProblemUnexpectedAnswer},
+	"ClientError.Timeout":            {problem: ProblemAPIUnreachable},
+	"ClientError.HTTP":               {problem: ProblemAPIUnreachable},
+	"ClientError.HTTP429":            {problem: ProblemThrottled},
+	"ClientError.HTTP503":            {problem: ProblemThrottled},
+}
+
+// ownError returns the error of a failure that is found on this side.
+func ownError(code, message string) *Error {
+	return &Error{Problem: ownCodes[code].problem, Code: code, Message: message}
+}
