@@ -93,10 +93,10 @@ func (u *user) secretFirst() {
 	u.Helper()
 	cloud := realenv.StartCloud(clbsim.Config{})
 	defer cloud.Close()
-	_, commands, _ := strings.Cut(one(u.T, blocks(u.T, "README.md", "sh"), "install.yaml"), "\n") // Without docker.
-	apply, secret, _ := strings.Cut(commands, "\n")
+	readme := blocks(u.T, "README.md", "sh")
+	_, apply, _ := strings.Cut(one(u.T, readme, "install.yaml"), "\n") // Without the image.
 	apply = strings.Replace(apply, "dist", u.dir, 1)
-	secret = strings.Replace(secret, "secretId=...", "secretId="+realenv.Simulated.ID, 1)
+	secret := strings.Replace(one(u.T, readme, "create secret"), "secretId=...", "secretId="+realenv.Simulated.ID, 1)
 	secret = strings.Replace(secret, "secretKey=...", "secretKey="+realenv.Simulated.Key, 1)
 	u.run("kubectl create namespace clbtask-system")
 	u.run(secret)
