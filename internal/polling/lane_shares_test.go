@@ -49,8 +49,8 @@ func TestForgottenWhileOut(t *testing.T) {
 		time.AfterFunc(90*time.Second, func() {
 			c.s.mu.Lock()
 			defer c.s.mu.Unlock()
-			if n := len(c.s.buckets[home].regions["good"].heard); n > 2 {
-				t.Errorf("%d tenants were heard", n)
+			if g := c.s.buckets[home].regions["good"]; g != nil && len(g.heard) > 2 {
+				t.Errorf("%d tenants were heard", len(g.heard))
 			}
 		})
 	})
