@@ -122,9 +122,7 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 	case err == nil:
 		return interpret(response, credential)
 	case callCtx.Err() != nil:
-		failed := ownError("ClientError.Timeout", fmt.Sprintf("no whole answer within %v", a.timeout))
-		failed.cause = callCtx.Err()
-		return TaskStatus{}, failed
+		return TaskStatus{}, ownError("ClientError.Timeout", fmt.Sprintf("no whole answer within %v", a.timeout), callCtx.Err())
 	default:
 		failed := translate(err, endpoint, credential.redact, info)
 		failed.Account, failed.Source = source.Account(), sourceName(source)
@@ -143,9 +141,7 @@ func withoutCredential(err error, source CredentialSource) *Error {
 		failed.Source = sourceName(source)
 		return &failed
 	}
-	failed := ownError("ClientError.CredentialsMissing", truncate(err.Error(), maxMessageBytes))
-	failed.cause = err
-	return failed
+	return ownError("ClientError.CredentialsMissing", truncate(err.Error(), maxMessageBytes), err)
 }
 
 func sourceName(source CredentialSource) string {

@@ -67,31 +67,30 @@ var familyCodes = map[string]errorInfo{
 	"ClientError": {problem: ProblemAPIUnreachable},
 }
 
-// classify looks a code up: the whole code first, then the part before the
-// first dot. A code that nobody has documented is ProblemAPIUnavailable: a new
-// code must not end a task.
-func classify(code string) errorInfo {
+// lookUp finds a code: the whole code first, then its family, the part before the first
+// dot. known is what was found, or "Other".
+func lookUp(code string) (known string, info errorInfo) {
 	if info, ok := exactCodes[code]; ok {
-		return info
+		return code, info
 	}
 	family, _, _ := strings.Cut(code, ".")
 	if info, ok := familyCodes[family]; ok {
-		return info
+		return family, info
 	}
-	return errorInfo{problem: ProblemAPIUnavailable}
+	// A code that nobody has documented must not end a task.
+	return "Other", errorInfo{problem: ProblemAPIUnavailable}
+}
+
+func classify(code string) errorInfo {
+	_, info := lookUp(code)
+	return info
 }
 
 // KnownCode returns a code if Tencent Cloud documents it, its family if it documents that,
 // or else "Other": whatever answers for the API, there are few of these.
 func KnownCode(code string) string {
-	family, _, _ := strings.Cut(code, ".")
-	if _, ok := exactCodes[code]; ok {
-		return code
-	}
-	if _, ok := familyCodes[family]; ok {
-		return family
-	}
-	return "Other"
+	known, _ := lookUp(code)
+	return known
 }
 
 // stsProblem returns what a failed call of STS means for the polls that its

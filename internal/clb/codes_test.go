@@ -42,7 +42,7 @@ func TestExactCodes(t *testing.T) {
 // A code that is found on this side is in the table, and no answer of the API is read so.
 func TestOwnCodes(t *testing.T) {
 	for code, info := range ownCodes {
-		if got := ownError(code, "text"); got.Problem != info.problem || got.Code != code || got.Message != "text" {
+		if got := ownError(code, "text", nil); got.Problem != info.problem || got.Code != code || got.Message != "text" {
 			t.Errorf("%s: %+v", code, got)
 		}
 		if got := classify(code); got.problem != ProblemAPIUnreachable {

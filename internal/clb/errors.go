@@ -122,6 +122,6 @@ var ownCodes = map[string]errorInfo{
 }
 
 // ownError returns the error of a failure that is found on this side.
-func ownError(code, message string) *Error {
-	return &Error{Problem: ownCodes[code].problem, Code: code, Message: message}
+func ownError(code, message string, cause error) *Error {
+	return &Error{Problem: ownCodes[code].problem, Code: code, Message: message, cause: cause}
 }

@@ -75,11 +75,10 @@ func translate(err error, endpoint Endpoint, redact func(string) string, info *r
 	var refused *responseError
 	switch untrusted := untrustedCertificate(err); {
 	case errors.As(err, &refused):
-		e = ownError(refused.code, refused.text)
-		e.RetryAfter, e.cause = refused.retryAfter, err
+		e = ownError(refused.code, refused.text, err)
+		e.RetryAfter = refused.retryAfter
 	case untrusted != nil:
-		e = ownError("ClientError.Certificate", fmt.Sprintf("the certificate of %s is not trusted: %v", endpoint.Host, untrusted))
-		e.cause = err
+		e = ownError("ClientError.Certificate", fmt.Sprintf("the certificate of %s is not trusted: %v", endpoint.Host, untrusted), err)
 	case e.Problem == ProblemAPIUnreachable:
 		e.Message = fmt.Sprintf("no usable answer from %s: %s", endpoint.Host, unreachable(err, info))
 	case e.Problem == ProblemInvalidRegion && endpoint.Custom:
@@ -96,7 +95,7 @@ func translate(err error, endpoint Endpoint, redact func(string) string, info *r
 }
 
 func unexpected(message string) *Error {
-	return ownError("ClientError.UnexpectedAnswer", message)
+	return ownError("ClientError.UnexpectedAnswer", message, nil)
 }
 
 // unreachable says why no answer came. It leaves the SDK's own text out: that

@@ -33,8 +33,9 @@ const (
 
 // refresher keeps one session and replaces it before it ends. While a new session is
 // fetched the old one is used, as long as it lasts. One that the API rejects is used no
-// longer if no new one can be had: what keeps the service from it is what to mend. It makes one fetch at a time, and
-// only when a credential is used. It is safe for concurrent use.
+// longer if no new one can be had: what keeps the service from it is what to mend. It
+// makes one fetch at a time, and only when a credential is used. It is safe for
+// concurrent use.
 type refresher struct {
 	// action is the call that fetch makes, as errors name it.
 	action string
