@@ -72,22 +72,25 @@ func (g *gate[K]) opens() time.Duration {
 	}
 }
 
+// sendsBack returns when the gate sends back its next task, or ever.
+func (g *gate[K]) sendsBack() time.Duration {
+	switch {
+	case len(g.lanes) == 0 || g.lanes[0].item.open():
+		return g.lanes.next()
+	case g.back != nil:
+		return ever
+	default:
+		return g.opens()
+	}
+}
+
 // fit files the gate by when it sends back its next task, or drops it if nobody
 // uses it.
 func (g *gate[K]) fit() {
 	b := g.bucket
 	b.gates.take(g)
-	if len(g.lanes) > 0 {
-		at := g.lanes.next()
-		if !g.lanes[0].item.open() {
-			at = ever
-			if g.back == nil {
-				at = g.opens()
-			}
-		}
-		if at < ever {
-			b.gates.put(g, at)
-		}
+	if at := g.sendsBack(); at < ever {
+		b.gates.put(g, at)
 	}
 	if g.tasks == 0 && g.out == 0 {
 		for _, l := range g.heard {
@@ -148,8 +151,9 @@ func (g *gate[K]) sendBack(now time.Duration) {
 // on. If the lane had failed before, it is news: after some of these the gate opens, and
 // at once if it was the account that had failed.
 func (g *gate[K]) clean(l *lane[K], now time.Duration, probe bool) {
-	news := probe && l.fails()
-	if l.fails() {
+	failed := l.fails()
+	news := probe && failed
+	if failed {
 		g.doubted = false
 	}
 	if news && g.account && !g.healthy() {

@@ -141,15 +141,15 @@ func (s *Scheduler[K]) Expedite(key K) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, now := s.entries[key], s.now()
-	switch {
-	case e == nil || e.state == finished:
-	case e.state == waiting || e.state == parked:
-		e.expedited, e.due = true, min(e.due, now)
+	if e == nil || e.state == finished {
+		return
+	}
+	e.expedited = true
+	if e.state == waiting || e.state == parked {
+		e.due = min(e.due, now)
 		e.lane.gate.bucket.displace(e)
 		e.lane.gate.bucket.place(e, now)
 		s.dispatch(e.lane.gate.bucket)
-	default:
-		e.expedited = true
 	}
 }
 
