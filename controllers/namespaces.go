@@ -10,9 +10,11 @@ import (
 	"time"
 
 	authorizationv1 "k8s.io/api/authorization/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/wait"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -25,17 +27,21 @@ const recheckNamespaces = 10 * time.Second
 // LeftOut are the namespaces that should be watched and may not be. They must not keep the
 // operator from the others, as they would if they were in its cache.
 type LeftOut struct {
-	client     client.Client
+	reviews    authorizationclient.SelfSubjectAccessReviewInterface
 	namespaces []string
 }
 
-// LeaveOut takes the namespaces out of the options whose CLBTasks the client may not
-// watch. It fails if none is left.
-func (o *Options) LeaveOut(ctx context.Context, c client.Client) (*LeftOut, error) {
-	out := &LeftOut{client: c}
+// LeaveOut takes the namespaces out of the options whose CLBTasks may not be watched with a
+// cluster's credentials. It fails if none is left.
+func (o *Options) LeaveOut(ctx context.Context, cluster *rest.Config) (*LeftOut, error) {
+	authorization, err := authorizationclient.NewForConfig(cluster)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the cluster: %w", err)
+	}
+	out := &LeftOut{reviews: authorization.SelfSubjectAccessReviews()}
 	var failed error
 	o.Namespaces = slices.DeleteFunc(slices.Clone(o.Namespaces), func(namespace string) bool {
-		allowed, err := mayWatch(ctx, c, namespace)
+		allowed, err := out.mayWatch(ctx, namespace)
 		failed = errors.Join(failed, err)
 		if !allowed {
 			out.namespaces = append(out.namespaces, namespace)
@@ -48,13 +54,14 @@ func (o *Options) LeaveOut(ctx context.Context, c client.Client) (*LeftOut, erro
 	return out, failed
 }
 
-func mayWatch(ctx context.Context, c client.Client, namespace string) (bool, error) {
-	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+func (l *LeftOut) mayWatch(ctx context.Context, namespace string) (bool, error) {
+	wanted := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 		ResourceAttributes: &authorizationv1.ResourceAttributes{
 			Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "clbtasks",
 		},
 	}}
-	if err := c.Create(ctx, review); err != nil {
+	review, err := l.reviews.Create(ctx, wanted, metav1.CreateOptions{})
+	if err != nil {
 		return false, fmt.Errorf("find out whether the CLBTasks of namespace %s may be watched: %w", namespace, err)
 	}
 	return review.Status.Allowed, nil
@@ -86,7 +93,7 @@ func (l *LeftOut) Start(ctx context.Context) error {
 	err := wait.PollUntilContextCancel(ctx, recheckNamespaces, false, func(ctx context.Context) (bool, error) {
 		for _, namespace := range l.namespaces {
 			// If it cannot be found out now, the next look will tell.
-			if allowed, err := mayWatch(ctx, l.client, namespace); allowed && err == nil {
+			if allowed, err := l.mayWatch(ctx, namespace); allowed && err == nil {
 				found = namespace
 				return true, nil
 			}
