@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
@@ -17,6 +18,15 @@ func oddFail(p clb.Problem) func(clb.TaskQuery) *clb.Error {
 			return problem(p)
 		}
 		return nil
+	}
+}
+
+// oddBeside creates n requests that always fail, spread over some namespaces.
+func (b *bubble) oddBeside(p clb.Problem, n, namespaces int, vary ...func(*v1alpha1.CLBTask)) {
+	b.Helper()
+	b.cloud.setFault(oddFail(p))
+	for i := range n {
+		b.apply(fmt.Sprint("odd-", i), append(vary, in(fmt.Sprint("odd-", i%namespaces)))...)
 	}
 }
 
@@ -35,15 +45,8 @@ func TestOthersFailBeside(t *testing.T) {
 		t.Run(fmt.Sprintf("%s for %d requests of %d namespaces in %s", test.problem, test.odd, test.namespaces, test.region), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
 				b.operate()
-				b.cloud.setFault(oddFail(test.problem))
-				for i := range test.odd {
-					b.apply(fmt.Sprint("odd-", i), in(fmt.Sprint("odd-", i%test.namespaces)), inRegion(test.region))
-				}
-				for i := range 3 {
-					id := fmt.Sprint("task-", i)
-					b.cloud.add(id, -1)
-					b.apply(id)
-				}
+				b.oddBeside(test.problem, test.odd, test.namespaces, inRegion(test.region))
+				b.goOn(3)
 				b.wait(time.Minute)
 				for range 60 {
 					b.wait(10 * time.Second)
@@ -98,15 +101,8 @@ func TestOutageAfterBeside(t *testing.T) {
 		t.Run(string(p), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
 				b.operate()
-				b.cloud.setFault(oddFail(clb.ProblemAPIUnavailable))
-				for i := range 20 {
-					b.apply(fmt.Sprint("odd-", i), in(fmt.Sprint("odd-", i%10)))
-				}
-				for i := range 100 {
-					id := fmt.Sprint("task-", i)
-					b.cloud.add(id, -1)
-					b.apply(id)
-				}
+				b.oddBeside(clb.ProblemAPIUnavailable, 20, 10)
+				b.goOn(100)
 				b.wait(5 * time.Minute)
 				b.reads("task-0", matrix.Running)
 				b.cloud.setFault(always(p))
@@ -123,15 +119,8 @@ func TestOutageAfterBeside(t *testing.T) {
 func TestThrottledBeside(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
-		b.cloud.setFault(oddFail(clb.ProblemAPIUnavailable))
-		for i := range 20 {
-			b.apply(fmt.Sprint("odd-", i), in(fmt.Sprint("odd-", i%10)))
-		}
-		for i := range 20 {
-			id := fmt.Sprint("task-", i)
-			b.cloud.add(id, -1)
-			b.apply(id)
-		}
+		b.oddBeside(clb.ProblemAPIUnavailable, 20, 10)
+		b.goOn(20)
 		b.wait(time.Minute)
 		b.cloud.setFault(always(clb.ProblemThrottled))
 		b.wait(30 * time.Second)

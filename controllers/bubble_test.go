@@ -1,6 +1,7 @@
 package controllers_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -71,6 +72,16 @@ func (b *bubble) apply(id string, vary ...func(*v1alpha1.CLBTask)) {
 	}
 	if err := b.client.Create(b.Context(), task); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// goOn creates n tasks, task-0 and on, that never end.
+func (b *bubble) goOn(n int) {
+	b.Helper()
+	for i := range n {
+		id := fmt.Sprint("task-", i)
+		b.cloud.add(id, -1)
+		b.apply(id)
 	}
 }
 

@@ -142,11 +142,7 @@ func TestRecovery(t *testing.T) {
 func TestProblemsAreShownAndEnd(t *testing.T) {
 	inBubble(t, func(b *bubble) {
 		b.operate()
-		for i := range 300 {
-			id := fmt.Sprint("task-", i)
-			b.cloud.add(id, -1)
-			b.apply(id)
-		}
+		b.goOn(300)
 		b.wait(time.Minute)
 		b.cloud.setFault(always(clb.ProblemAPIUnreachable))
 		b.wait(5 * time.Second)

@@ -7,20 +7,6 @@ import (
 	"time"
 )
 
-// odd requests fail always: those with negative keys. Of the others' calls some fail.
-func odd(c *cloud, outcome Outcome, percent int) func(int, string) Outcome {
-	return func(key int, _ string) Outcome {
-		switch {
-		case key < 0:
-			return outcome
-		case c.luck.IntN(100) < percent:
-			return EndpointFailed
-		default:
-			return InProgress
-		}
-	}
-}
-
 // A tenant some of whose calls fail by chance does not wait for those that always fail.
 func TestChanceBesideOdd(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed} {

@@ -33,23 +33,32 @@ func compare(t *testing.T, rate float64, seeds int, give float64, disturb func(c
 	}
 }
 
+// odd requests are those with negative keys: they fail always. Of the others' calls so many
+// percent do.
+func odd(c *cloud, outcome Outcome, percent int) func(int, string) Outcome {
+	return func(key int, _ string) Outcome {
+		switch {
+		case key < 0:
+			return outcome
+		case c.luck.IntN(100) < percent:
+			return EndpointFailed
+		default:
+			return InProgress
+		}
+	}
+}
+
 // An odd request that always fails slows no other.
 func TestOddRequest(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
 		for rate, seeds := range map[float64]int{5: 3, 0.5: 10} {
 			t.Run(fmt.Sprintf("outcome %d beside %v tasks a second", outcome, rate), func(t *testing.T) {
-				const odd = -1
 				compare(t, rate, seeds, 0.02, func(c *cloud) {
-					c.fails = func(key int, _ string) Outcome {
-						if key == odd {
-							return outcome
-						}
-						return InProgress
-					}
-					c.track(Task[int]{Key: odd, Region: "good", Age: 10 * time.Second}, long)
+					c.fails = odd(c, outcome, 0)
+					c.track(Task[int]{Key: -1, Region: "good", Age: 10 * time.Second}, long)
 					time.AfterFunc(100*time.Second, func() {
 						// Before, too little is known of the others.
-						polls := slices.DeleteFunc(c.between("", 20*time.Second, ever), func(one call) bool { return one.key != odd })
+						polls := slices.DeleteFunc(c.between("", 20*time.Second, ever), func(one call) bool { return one.key >= 0 })
 						for p := 1; p < len(polls); p++ {
 							if gap := polls[p].at - polls[p-1].at; gap > maxBackoff+Window {
 								t.Errorf("it was polled again after %v", gap)
@@ -75,12 +84,7 @@ func TestOddCrowd(t *testing.T) {
 				}
 				t.Run(fmt.Sprintf("outcome %d of %d requests of %d tenants", outcome, crowd, tenants), func(t *testing.T) {
 					compare(t, 0.5, 3, 0.5, func(c *cloud) {
-						c.fails = func(key int, _ string) Outcome {
-							if key < 0 {
-								return outcome
-							}
-							return InProgress
-						}
+						c.fails = odd(c, outcome, 0)
 						for k := range crowd {
 							c.track(Task[int]{Key: -1 - k, Region: "good", Tenant: fmt.Sprint("crowd-", k%tenants)}, long)
 						}
@@ -94,12 +98,7 @@ func TestOddCrowd(t *testing.T) {
 // Many invented regions of one tenant do not slow another.
 func TestInventedRegions(t *testing.T) {
 	compare(t, 0.5, 3, 0.02, func(c *cloud) {
-		c.fails = func(key int, _ string) Outcome {
-			if key < 0 {
-				return EndpointFailed
-			}
-			return InProgress
-		}
+		c.fails = odd(c, EndpointFailed, 0)
 		for k := range 20_000 {
 			c.track(Task[int]{Key: -1 - k, Region: strconv.Itoa(k), Tenant: "crowd"}, long)
 		}
