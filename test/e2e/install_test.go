@@ -104,13 +104,11 @@ func (u *user) secretFirst() {
 	u.run(apply) // It changes nothing, and has no conflict.
 
 	u.run("kubectl config set-context --current --namespace=clbtask-system")
-	operator := exec.CommandContext(u.Context(), manager, "--kubeconfig="+filepath.Join(u.dir, "kubeconfig"), "--clb-endpoint="+cloud.URL,
-		"--metrics-bind-address=0", "--health-probe-bind-address=0")
-	operator.Env = []string{} // There may be the variables of a real account.
-	if err := operator.Start(); err != nil {
+	kubeconfig, err := os.ReadFile(filepath.Join(u.dir, "kubeconfig"))
+	if err != nil {
 		u.Fatal(err)
 	}
-	defer func() { _ = operator.Process.Kill(); _ = operator.Wait() }()
+	start(u.T, cloud, kubeconfig, clbsim.Credential{})
 	cloud.AddTask(clbsim.Task{ID: "55c85074-3e7f-4c6d-864f-673660d4f8de", Region: "ap-guangzhou"})
 	defer u.run("kubectl delete -f config/samples/clb_v1alpha1_clbtask.yaml")
 	u.run("kubectl apply -f config/samples/clb_v1alpha1_clbtask.yaml && kubectl wait --for=condition=Succeeded clbtask/create-web-lb --timeout=60s")

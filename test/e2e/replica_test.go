@@ -59,7 +59,8 @@ func key(name string) clbsim.Credential {
 	return clbsim.Credential{SecretID: "id-" + name, SecretKey: "key-" + name}
 }
 
-// start starts a replica with the rights of a kubeconfig.
+// start starts a replica with the rights of a kubeconfig, and with a key unless that is
+// empty. It ends with the test, which shows its log if it fails.
 func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Credential, flags ...string) *replica {
 	t.Helper()
 	g := NewWithT(t)
@@ -71,6 +72,12 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 	r.process.Env = []string{"TENCENTCLOUD_SECRET_ID=" + key.SecretID, "TENCENTCLOUD_SECRET_KEY=" + key.SecretKey}
 	r.process.Stdout, r.process.Stderr = &r.log, &r.log
 	g.Expect(r.process.Start()).To(Succeed())
+	t.Cleanup(func() {
+		_, _ = r.process.Process.Kill(), r.process.Wait() // It may have ended by itself.
+		if t.Failed() {
+			t.Log(r.text())
+		}
+	})
 	return r
 }
 
