@@ -19,7 +19,6 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/clientcmd"
@@ -201,17 +200,16 @@ func environment(t *testing.T, namespace string, variables []corev1.EnvVar) []st
 // token returns a token of a ServiceAccount.
 func token(t *testing.T, namespace, account string) string {
 	t.Helper()
-	request := new(authenticationv1.TokenRequest)
-	serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
-	ok(t, k8s.SubResource("token").Create(t.Context(), serviceAccount, request))
-	return request.Status.Token
+	token, err := cluster.Token(t.Context(), namespace, account)
+	ok(t, err)
+	return token
 }
 
 // kubeconfigOf writes a kubeconfig of a ServiceAccount, and returns its path.
 func kubeconfigOf(t *testing.T, namespace, account string) string {
 	t.Helper()
 	written := clientcmdapi.NewConfig()
-	written.Clusters["c"] = &clientcmdapi.Cluster{Server: config.Host, CertificateAuthorityData: config.CAData}
+	written.Clusters["c"] = &clientcmdapi.Cluster{Server: cluster.Config.Host, CertificateAuthorityData: cluster.Config.CAData}
 	written.AuthInfos["u"] = &clientcmdapi.AuthInfo{Token: token(t, namespace, account)}
 	written.Contexts["c"] = &clientcmdapi.Context{Cluster: "c", AuthInfo: "u", Namespace: namespace}
 	written.CurrentContext = "c"

@@ -9,16 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
-	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 
-	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // root is the repository's.
@@ -26,7 +23,7 @@ const root = "../.."
 
 // The cluster: a real etcd and kube-apiserver, without the CRD, which the chart brings.
 var (
-	config     *rest.Config
+	cluster    *realenv.Cluster
 	k8s        client.Client
 	kubeconfig string // The administrator's file.
 )
@@ -42,10 +39,6 @@ func TestMain(m *testing.M) {
 }
 
 func runAll(m *testing.M) (code int, err error) {
-	assets := os.Getenv("KUBEBUILDER_ASSETS")
-	if assets == "" {
-		assets = filepath.Join(root, "bin", "k8s", "current")
-	}
 	folder, err := os.MkdirTemp("", "chart-")
 	if err != nil {
 		return 1, err
@@ -58,23 +51,14 @@ func runAll(m *testing.M) (code int, err error) {
 		_, _ = build()
 	}()
 	defer func() { <-compiled }()
-	// Never a cluster of the user's.
-	environment := envtest.Environment{BinaryAssetsDirectory: assets, UseExistingCluster: new(false)}
-	if config, err = environment.Start(); err != nil {
-		return 1, fmt.Errorf("start the control plane (run `make envtest` first): %w", err)
-	}
-	defer func() { err = errors.Join(err, environment.Stop()) }()
-	config = unlimited(config)
-	if err := os.WriteFile(kubeconfig, environment.KubeConfig, 0o600); err != nil {
+	if cluster, err = realenv.StartEmpty(root); err != nil {
 		return 1, err
 	}
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
+	defer func() { err = errors.Join(err, cluster.Stop()) }()
+	if err := os.WriteFile(kubeconfig, cluster.Kubeconfig, 0o600); err != nil {
 		return 1, err
 	}
-	if k8s, err = client.New(config, client.Options{Scheme: scheme}); err != nil {
-		return 1, err
-	}
+	k8s = cluster.Client
 	return m.Run(), nil
 }
 

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	. "github.com/onsi/gomega"
-	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -24,9 +23,9 @@ func TestMetricsEndpoint(t *testing.T) {
 	token := func(name string) string {
 		account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: name}}
 		g.Expect(cluster.Client.Create(t.Context(), account)).To(Succeed())
-		request := new(authenticationv1.TokenRequest)
-		g.Expect(cluster.Client.SubResource("token").Create(t.Context(), account, request)).To(Succeed())
-		return request.Status.Token
+		token, err := cluster.Token(t.Context(), "default", name)
+		g.Expect(err).NotTo(HaveOccurred())
+		return token
 	}
 	reader, stranger := token("reader"), token("stranger")
 	g.Expect(cluster.Client.Create(t.Context(), &rbacv1.ClusterRole{

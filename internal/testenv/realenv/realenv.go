@@ -14,6 +14,9 @@ import (
 	"sync"
 	"time"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -30,7 +33,7 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
-// Cluster is a real etcd and kube-apiserver, with the CRD of CLBTasks.
+// Cluster is a real etcd and kube-apiserver.
 type Cluster struct {
 	// Config is the administrator's, without a limit of its own to requests.
 	Config *rest.Config
@@ -44,9 +47,16 @@ type Cluster struct {
 	environment envtest.Environment
 }
 
-// Start starts a cluster. root is the repository's, relative to the working directory.
+// Start starts a cluster with the CRD of CLBTasks. root is the repository's, relative to the working directory.
 // The binaries come from KUBEBUILDER_ASSETS, or else from what `make envtest` makes.
 func Start(root string) (*Cluster, error) {
+	return start(root, filepath.Join(root, "config", "crd", "bases"))
+}
+
+// StartEmpty is Start without the CRD.
+func StartEmpty(root string) (*Cluster, error) { return start(root) }
+
+func start(root string, crds ...string) (*Cluster, error) {
 	c := &Cluster{Scheme: runtime.NewScheme(), Assets: os.Getenv("KUBEBUILDER_ASSETS")}
 	if c.Assets == "" {
 		c.Assets = filepath.Join(root, "bin", "k8s", "current")
@@ -59,7 +69,7 @@ func Start(root string) (*Cluster, error) {
 	}
 	c.environment = envtest.Environment{
 		BinaryAssetsDirectory: c.Assets,
-		CRDDirectoryPaths:     []string{filepath.Join(root, "config", "crd", "bases")},
+		CRDDirectoryPaths:     crds,
 		ErrorIfCRDPathMissing: true,
 		UseExistingCluster:    new(false), // Never a cluster of the user's.
 	}
@@ -83,6 +93,14 @@ func (c *Cluster) KubeconfigOf(name string) ([]byte, error) {
 		return nil, err
 	}
 	return user.KubeConfig()
+}
+
+// Token returns a token of a ServiceAccount.
+func (c *Cluster) Token(ctx context.Context, namespace, account string) (string, error) {
+	request := new(authenticationv1.TokenRequest)
+	serviceAccount := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}}
+	err := c.Client.SubResource("token").Create(ctx, serviceAccount, request)
+	return request.Status.Token, err
 }
 
 // Stop stops the cluster.
