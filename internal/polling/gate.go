@@ -39,6 +39,7 @@ type gate[K comparable] struct {
 
 	share    float64       // Of clean results: the mean of the lanes in heard.
 	heard    []*lane[K]    // Those with a result of late.
+	results  int           // How many it had.
 	answered time.Duration // When the last answer came, or never.
 	last     time.Duration // When the last turn was granted.
 	account  bool          // The last failure was the account's.

@@ -24,6 +24,7 @@ type lane[K comparable] struct {
 	tried    time.Duration // When it last got a turn, or never.
 	heard    time.Duration // When its last result came, or never if the gate has dropped it.
 	failed   int           // Failures in a row.
+	result   int           // Which of its gate's results was its last.
 	share    float64       // Of clean results, as the gate weighs them.
 
 	// results is how many it had, and good the weight of the clean ones among them, each
@@ -87,8 +88,10 @@ func (l *lane[K]) file() {
 }
 
 // hear counts a result of a lane. The gate's share is the mean of the lanes heard
-// lately that have tasks, so that a result weighs more the more lanes there are. After
-// news of a closed gate, what was heard of lanes that fail is dropped.
+// lately, so that a result weighs more the more lanes there are. A lane whose tasks have
+// ended counts for as many results more as there are lanes with tasks: not at all would
+// leave those that fail, since it is an answer that ends a task. After news of a closed
+// gate, what was heard of lanes that fail is dropped.
 func (g *gate[K]) hear(from *lane[K], now time.Duration, weight int, clean, news bool) {
 	g.heard = slices.DeleteFunc(g.heard, func(l *lane[K]) bool {
 		stale := now-l.heard > heardFor || news && l.fails()
@@ -110,9 +113,17 @@ func (g *gate[K]) hear(from *lane[K], now time.Duration, weight int, clean, news
 	}
 	from.results += uint32(weight) //nolint:gosec // It is small, and the sum may wrap.
 	from.good = average(from.good, weight, clean)
+	g.results++
+	from.result = g.results
+	present := 0
+	for _, l := range g.heard {
+		if l.tasks > 0 {
+			present++
+		}
+	}
 	others, sum := 0, 0.0
 	for _, l := range g.heard {
-		if l != from && l.tasks > 0 {
+		if l != from && (l.tasks > 0 || g.results-l.result <= present) {
 			others++
 			sum += l.share
 		}
