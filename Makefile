@@ -46,7 +46,7 @@ test: envtest ## Run all tests of all modules, against a real API server.
 
 .PHONY: test-main
 test-main: envtest ## Run the tests of the main module, with the race detector.
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race ./...
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -vet=off ./...
 
 .PHONY: test-gitops
 test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.

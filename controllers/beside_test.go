@@ -32,6 +32,7 @@ func (b *bubble) oddBeside(p clb.Problem, n, namespaces int, vary ...func(*v1alp
 
 // What fails shows no problem on tasks that are answered beside it.
 func TestOthersFailBeside(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct {
 		problem         clb.Problem
 		odd, namespaces int
@@ -72,6 +73,7 @@ func TestOthersFailBeside(t *testing.T) {
 // A task that is answered whenever it is polled ends by its verdict, although the other
 // requests of its namespace fail and close the gate to it.
 func TestDeadlineBesideOdd(t *testing.T) {
+	t.Parallel()
 	for _, p := range []clb.Problem{clb.ProblemQueryRefused, clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
 		t.Run(string(p), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -97,6 +99,7 @@ func TestDeadlineBesideOdd(t *testing.T) {
 
 // A task that was answered beside a problem shows it if it is answered no more.
 func TestOutageAfterBeside(t *testing.T) {
+	t.Parallel()
 	for _, p := range []clb.Problem{clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
 		t.Run(string(p), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -117,6 +120,7 @@ func TestOutageAfterBeside(t *testing.T) {
 
 // Throttling that is over is shown no more, although others go on to fail.
 func TestThrottledBeside(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.oddBeside(clb.ProblemAPIUnavailable, 20, 10)

@@ -61,6 +61,7 @@ var brokenAnswers = map[string]struct {
 // TestCodes lets the API refuse every poll with each of its codes, from the wire to the
 // conditions and back.
 func TestCodes(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	each := func(byReason map[string]string, test func(a *account, reason string, fault clbsim.Fault)) {
 		for reason, codes := range byReason {

@@ -37,6 +37,7 @@ func TestOneRefusalEndsNothing(t *testing.T) {
 }
 
 func TestAnAPIThatFailsEndsNothing(t *testing.T) {
+	t.Parallel()
 	for _, p := range []clb.Problem{clb.ProblemQueryRefused, clb.ProblemAPIUnavailable, clb.ProblemAPIUnreachable, clb.ProblemUnexpectedAnswer, clb.ProblemAccessDenied, clb.ProblemThrottled, clb.ProblemEndpointRefused} {
 		t.Run(fmt.Sprint("it fails with ", p, " for two hours"), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -70,6 +71,7 @@ func TestAnAPIThatFailsEndsNothing(t *testing.T) {
 }
 
 func TestDeadlineWhileAway(t *testing.T) {
+	t.Parallel()
 	for sentence, away := range map[string]func(b *bubble, stop func()) (back func()){
 		"the operator": func(b *bubble, stop func()) func() {
 			stop()
@@ -108,6 +110,7 @@ func fails(b *bubble, p clb.Problem) (back func()) {
 }
 
 func TestDeadline(t *testing.T) {
+	t.Parallel()
 	const limit = 600
 	for sentence, test := range map[string]struct {
 		prepare func(b *bubble)
@@ -145,6 +148,7 @@ func TestDeadline(t *testing.T) {
 }
 
 func TestLastPoll(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 595*time.Second)
@@ -156,6 +160,7 @@ func TestLastPoll(t *testing.T) {
 }
 
 func TestClocksApart(t *testing.T) {
+	t.Parallel()
 	for _, skew := range []time.Duration{-5 * time.Minute, -4 * time.Minute, -time.Minute, time.Minute, 4 * time.Minute, 5 * time.Minute} {
 		t.Run(fmt.Sprintf("the API server's clock is %v ahead of the operator's", skew), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

@@ -62,6 +62,7 @@ func TestRecreated(t *testing.T) {
 }
 
 func TestEveryTaskIsDecided(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(4) {
 		t.Run(fmt.Sprint("although a third of the watch events is lost, with seed ", seed), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -97,6 +98,7 @@ func TestEveryTaskIsDecided(t *testing.T) {
 }
 
 func TestResync(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("task", suspend(true))
@@ -114,6 +116,7 @@ func TestResync(t *testing.T) {
 
 // A verdict outlives an API server that fails.
 func TestFailingAPIServer(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 0)
@@ -142,6 +145,7 @@ func refuse(err error) func(*http.Request) error {
 var tasksResource = schema.GroupResource{Group: v1alpha1.GroupVersion.Group, Resource: "clbtasks"}
 
 func TestConflicts(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 0)

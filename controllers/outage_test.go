@@ -82,6 +82,7 @@ func half(p clb.Problem) func(clb.TaskQuery) *clb.Error {
 }
 
 func TestEverySecondPollFails(t *testing.T) {
+	t.Parallel()
 	for _, p := range []clb.Problem{clb.ProblemAPIUnavailable, clb.ProblemUnexpectedAnswer} {
 		t.Run(fmt.Sprint(p, " at random, while five tasks a second begin"), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -98,6 +99,7 @@ func TestEverySecondPollFails(t *testing.T) {
 }
 
 func TestRecovery(t *testing.T) {
+	t.Parallel()
 	for p, probes := range map[clb.Problem]time.Duration{
 		clb.ProblemAPIUnreachable:     time.Second,
 		clb.ProblemAPIUnavailable:     time.Second,
@@ -140,6 +142,7 @@ func TestRecovery(t *testing.T) {
 }
 
 func TestProblemsAreShownAndEnd(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.goOn(300)
@@ -165,6 +168,7 @@ func TestProblemsAreShownAndEnd(t *testing.T) {
 
 // A region that fails slows no other.
 func TestFailingRegion(t *testing.T) {
+	t.Parallel()
 	lateWith := func(t *testing.T, fault func(clb.TaskQuery) *clb.Error) (late []time.Duration) {
 		inBubble(t, func(b *bubble) {
 			b.operate()

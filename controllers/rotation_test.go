@@ -79,6 +79,7 @@ func assuming(r rotation) rotation {
 }
 
 func TestRotation(t *testing.T) {
+	t.Parallel()
 	directory, secret, object := replacing(inDirectory), replacing(inSecret("operator", "key")), replacing(inSecret("default", "theirs"))
 	directory.options.Source = credentials.Directory
 	secret.options.Source, object.options.Source, object.secret = credentials.FromSecret, credentials.FromSecret, true

@@ -28,6 +28,7 @@ func withSecret(name string) func(*v1alpha1.CLBTask) {
 }
 
 func TestSecrets(t *testing.T) {
+	t.Parallel()
 	for sentence, test := range map[string]func(b *bubble){
 		"the key of the Secret polls, and what another account is answered does not count": func(b *bubble) {
 			b.cloud.fault = func(q clb.TaskQuery) *clb.Error {

@@ -15,6 +15,7 @@ import (
 func ofRequest(task *v1alpha1.CLBTask) { task.Spec.RequestID = "request" }
 
 func TestShared(t *testing.T) {
+	t.Parallel()
 	for sentence, test := range map[string]func(b *bubble){
 		"ten tasks of one request cost the polls of one": func(b *bubble) {
 			b.operate()
@@ -122,6 +123,7 @@ func TestShared(t *testing.T) {
 }
 
 func TestSuspended(t *testing.T) {
+	t.Parallel()
 	for sentence, test := range map[string]func(b *bubble){
 		"it is polled no more, and at once when it is resumed": func(b *bubble) {
 			b.operate()

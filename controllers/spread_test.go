@@ -12,6 +12,7 @@ import (
 // TestSpreadRate lets two regions fail at once, each of which has
 // tasks for several seconds of writes.
 func TestSpreadRate(t *testing.T) {
+	t.Parallel()
 	const each = 200
 	inBubble(t, func(b *bubble) {
 		b.cloud.host = func(region string) string { return region + ".example" }

@@ -18,6 +18,7 @@ var (
 )
 
 func TestControllers(t *testing.T) {
+	t.Parallel()
 	RegisterFailHandler(Fail)
 	RunSpecs(t, "Controllers")
 }

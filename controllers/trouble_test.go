@@ -40,6 +40,7 @@ func (a *account) refuse(action, code string) {
 }
 
 func TestTroubleOfASource(t *testing.T) {
+	t.Parallel()
 	var mu sync.Mutex
 	var rows []string
 	t.Cleanup(func() {
