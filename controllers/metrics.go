@@ -4,8 +4,10 @@ import (
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/polling"
 )
 
@@ -52,6 +54,29 @@ var (
 	})
 )
 
+// simulatedHosts is kept for hosts that answered.
+var simulatedHosts = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+	Name: "clbtask_simulated",
+	Help: "1 if the answers of a host come from a simulator, and no verdict says anything of the cloud; 0 if not. By host.",
+}, []string{"host"})
+
+// noteSimulator keeps the metric that tells simulated answers, and logs the first one.
+func (p *poller) noteSimulator(host string, status clb.TaskStatus, failed *clb.Error) {
+	requestID := status.RequestID
+	if failed != nil {
+		requestID = failed.RequestID
+	}
+	switch {
+	case clb.Simulated(requestID):
+		simulatedHosts.WithLabelValues(host).Set(1)
+		p.simulated.Do(func() {
+			log.FromContext(p.ctx).Info("The API is a simulator: no verdict says anything of the cloud", "host", host)
+		})
+	case requestID != "":
+		simulatedHosts.WithLabelValues(host).Set(0)
+	}
+}
+
 // scheduled reads the scheduler of the controller that runs when it is scraped.
 type scheduled struct {
 	scheduler                      atomic.Pointer[polling.Scheduler[request]]
@@ -93,5 +118,5 @@ func (s *scheduled) Collect(found chan<- prometheus.Metric) {
 }
 
 func init() {
-	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, ofScheduler)
+	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, simulatedHosts, ofScheduler)
 }

@@ -72,6 +72,7 @@ func TestMetrics(t *testing.T) {
 			{"clbtask_api_calls_total", `"OK"`, 20, 200},
 			{"clbtask_api_call_duration_seconds", "", 20, 300},
 			{"clbtask_poll_queue_duration_seconds", "", 20, 300},
+			{"clbtask_simulated", "clb.example", 0, 0},
 		} {
 			got := value(after[test.name], test.label)
 			if test.least > 0 && !strings.Contains(test.name, "quota") && !strings.Contains(test.name, "tracked") {

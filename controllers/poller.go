@@ -52,6 +52,7 @@ type poller struct {
 	policy    lifecycle.Policy
 	scheduler *polling.Scheduler[request]
 	spread    *rate.Limiter // Of what enqueueSpread does, over all its calls.
+	simulated sync.Once     // The log says that answers are.
 
 	mu    sync.Mutex
 	ctx   context.Context //nolint:containedctx // The controller's: polls outlive the Reconcile that tracked their request, and end with it.
@@ -231,6 +232,7 @@ func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	pollResults.WithLabelValues(result).Inc()
 	apiCalls.WithLabelValues(host, code, about).Inc()
 	apiCallSeconds.WithLabelValues(host).Observe(time.Since(begun).Seconds())
+	p.noteSimulator(host, status, failed)
 	return lifecycle.Observation{Status: status, Err: failed}, true
 }
 

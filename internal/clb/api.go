@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -33,6 +34,10 @@ type TaskStatus struct {
 	// RequestID is the ID of the call that brought this status, for support.
 	RequestID string
 }
+
+// Simulated reports whether a request ID is one of the simulator's calls, of which no
+// answer says anything of the cloud.
+func Simulated(requestID string) bool { return strings.HasPrefix(requestID, "simulated-") }
 
 // TaskQuery names a task.
 type TaskQuery struct {

@@ -23,6 +23,10 @@ func (s *Simulator) describeTaskStatus(r *request) (any, *APIError) {
 		return nil, missing("TaskId")
 	}
 	t, ok := s.tasks[id]
+	if task, describes := named(id); !ok && describes {
+		t, ok = &task, true
+		s.tasks[id] = t
+	}
 	if !ok || t.Region != "" && t.Region != r.call.Region {
 		// What the real API answers is not documented.
 		return nil, refuse("InvalidParameter", "The task %s does not exist.", id)

@@ -12,6 +12,10 @@
 //	sim.AddTask(clbsim.Task{ID: "55c85074-…", Duration: 4 * time.Second})
 //	sim.AddFault(clbsim.Fault{Kind: clbsim.HTTPResponse, StatusCode: 502, Share: 0.5})
 //
+// A task that was not added is known if its ID says how it ends, as sim-succeeds-8s and
+// sim-fails-5s do, and sim-never, which never ends. Its clock starts with the first poll.
+// The request ID of every reply begins with "simulated-".
+//
 // The program in cmd/clbsim serves a Simulator to other processes.
 //
 // # The way of a request

@@ -48,7 +48,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Action:    r.Header.Get("X-TC-Action"),
 		Host:      r.Host,
 		Language:  r.Header.Get("X-TC-Language"),
-		RequestID: newUUID(),
+		RequestID: simulated + newUUID(),
 	}}
 	if json.Unmarshal(body, &req.parameters) == nil {
 		req.call.TaskID = req.text("TaskId")

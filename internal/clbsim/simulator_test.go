@@ -211,7 +211,7 @@ func TestLog(t *testing.T) {
 		At: *now, Region: "ap-guangzhou", Action: "DescribeTaskStatus", Host: "clb.tencentcloudapi.com", TaskID: "0", Language: "en-US",
 		RequestID: poll(t, s, "0").RequestID, Code: "InvalidParameter",
 	}
-	if call := s.Calls()[0]; call != want || len(want.RequestID) != 36 {
+	if call := s.Calls()[0]; call != want || len(want.RequestID) != len(simulated)+36 {
 		t.Errorf("the call is %+v, want %+v", call, want)
 	}
 	for n := range 5 {

@@ -20,7 +20,15 @@ var badValues = map[string]struct{ values, says string }{
 	"a Secret has a name":                             {`credentials: {existingSecret: ""}`, "existingSecret"},
 	"a policy for evictions must be known to the API": {"podDisruptionBudget: {unhealthyPodEvictionPolicy: Always}", "unhealthyPodEvictionPolicy"},
 
+	"the simulator knows no source of keys":           {"{simulator: {enabled: true}, credentials: {source: secret}}", "source"},
+	"the simulator knows no Secret":                   {"{simulator: {enabled: true}, credentials: {existingSecret: mine}}", "existingSecret"},
+	"the simulator knows no role of a pod":            {"{simulator: {enabled: true}, credentials: {podIdentity: {roleARN: r}}}", "roleARN"},
+	"the simulator knows no role to assume":           {"{simulator: {enabled: true}, credentials: {assumeRole: {arn: r}}}", "arn"},
+	"the simulator knows no keys of tasks":            {"{simulator: {enabled: true}, perTaskCredentials: {enabled: true, namespaces: [shop]}}", "perTaskCredentials"},
+	"the simulator knows no key of the environment":   {"{simulator: {enabled: true}, extraEnv: [{name: TENCENTCLOUD_TOKEN, valueFrom: {secretKeyRef: {name: a, key: b}}}]}", "name"},
+
 	// By the templates.
+	"the simulator is the only cloud":                           {"{simulator: {enabled: true}, extraArgs: ['--clb-endpoint=https://other']}", "--clb-endpoint, which the chart sets: it is the simulator's"},
 	"two replicas need a leader":                                {"leaderElection: {enabled: false}", "set replicaCount to 1 or leaderElection.enabled to true."},
 	"a rolling update needs a leader":                           {"{replicaCount: 1, leaderElection: {enabled: false}, strategy: {type: RollingUpdate}}", "set strategy.type to Recreate"},
 	"a budget has one limit":                                    {"podDisruptionBudget: {minAvailable: 1, maxUnavailable: 1}", "not both."},
@@ -76,6 +84,7 @@ func TestTheNotesHaveTheNextCommand(t *testing.T) {
 		"a machine's role needs none":  {"credentials: {source: cvm-role}", "kind: CLBTask", "create secret"},
 		"a CLBTask is where one looks": {"{watchNamespaces: [shop], metrics: {enabled: false}}", "namespace: shop", "namespace: default"},
 		"a role must trust the pods":   {"credentials: {podIdentity: {roleARN: r}}", "system:serviceaccount:clbtask-system:clbtask-operator.", "is false"},
+		"a simulation is announced":    {"simulator: {enabled: true}", "requestId: sim-succeeds-8s", "create secret"},
 		"deletion is announced":        {"crds: {keep: false}", "deletes all CLBTasks", "crds.enabled"},
 	} {
 		t.Run(sentence, func(t *testing.T) {

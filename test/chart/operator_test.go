@@ -30,14 +30,16 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 )
 
-// build compiles the operator once.
-var build = sync.OnceValues(func() (string, error) {
-	manager := filepath.Join(filepath.Dir(kubeconfig), "manager")
-	output, err := exec.Command("go", "-C", root, "build", "-o", manager, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, output)
+// build compiles the programs of the images once, by the names of their containers.
+var build = sync.OnceValues(func() (map[string]string, error) {
+	programs := map[string]string{}
+	for name, of := range map[string]string{"manager": ".", "simulator": "./internal/clbsim/cmd/clbsim"} {
+		programs[name] = filepath.Join(filepath.Dir(kubeconfig), name)
+		if output, err := exec.Command("go", "-C", root, "build", "-o", programs[name], of).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("%w: %s", err, output)
+		}
 	}
-	return manager, nil
+	return programs, nil
 })
 
 // keys are the key pairs that the simulated cloud knows: the operator's and another.
@@ -77,6 +79,38 @@ func TestTheOperatorWorks(t *testing.T) {
 	}
 }
 
+// TestTheSimulatorWorks runs what is in a pod with the simulator, without any Secret.
+func TestTheSimulatorWorks(t *testing.T) {
+	removeCRD(t)
+	release := release{name: "try", namespace: "operator-try", values: fmt.Sprintf("{simulator: {enabled: true}, metrics: {port: %d}}", freePort(t))}
+	ok(t, helm4{}.install(release))
+	stop := start(t, release)
+	for requestID, want := range map[string]v1alpha1.Phase{"sim-succeeds-1s": v1alpha1.PhaseSucceeded, "sim-fails-1s": v1alpha1.PhaseFailed} {
+		task := createTask(t, "default", "", requestID)
+		becomes(t, task, want)
+		if !strings.HasPrefix(task.Status.APIRequestID, "simulated-") {
+			t.Errorf("%s does not say that it is simulated: %+v", requestID, task.Status)
+		}
+		ok(t, k8s.Delete(t.Context(), task))
+	}
+	if log := stop(); !strings.Contains(log, "The API is a simulator") {
+		t.Errorf("the log does not say it:\n%s", log)
+	}
+	ok(t, helm4{}.uninstall(release))
+}
+
+// becomes waits until a task has a phase.
+func becomes(t *testing.T, task *v1alpha1.CLBTask, want v1alpha1.Phase) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("the task is %s", want), func(ctx context.Context) error {
+		err := k8s.Get(ctx, client.ObjectKeyFromObject(task), task)
+		if err == nil && task.Status.Phase != want {
+			return fmt.Errorf("it is %q: %+v", task.Status.Phase, task.Status.Conditions)
+		}
+		return err
+	})
+}
+
 // decides installs a release of the name, runs its operator and waits for a verdict.
 func (r run) decides(t *testing.T, name string) {
 	cloud := clbsim.New(clbsim.Config{Credentials: keys})
@@ -101,13 +135,7 @@ extraArgs: [--clb-endpoint=%s]
 	cloud.AddTask(clbsim.Task{ID: name, FromFirstPoll: true, Duration: time.Second})
 
 	stop := start(t, release)
-	eventually(t, "the task has succeeded", func(ctx context.Context) error {
-		err := k8s.Get(ctx, client.ObjectKeyFromObject(task), task)
-		if err == nil && task.Status.Phase != v1alpha1.PhaseSucceeded {
-			return fmt.Errorf("it is %q: %+v", task.Status.Phase, task.Status.Conditions)
-		}
-		return err
-	})
+	becomes(t, task, v1alpha1.PhaseSucceeded)
 	if calls := cloud.Stats().Accounts[want].Arrivals; calls == 0 {
 		t.Errorf("no call was signed with %s", want)
 	}
@@ -150,17 +178,35 @@ func podOf(t *testing.T, r release) corev1.PodSpec {
 	return deployments.Items[0].Spec.Template.Spec
 }
 
-// start runs the operator as the Deployment of a release would. The returned function
-// stops it and returns its log.
+// start runs the containers of a pod of a release. The returned function stops them and
+// returns the operator's log.
 func start(t *testing.T, r release) (stop func() string) {
 	t.Helper()
-	manager, err := build()
-	ok(t, err)
 	pod := podOf(t, r)
-	container := pod.Containers[0]
-	// What a pod has and a process does not: its token, and a port 8081 of its own.
-	args := slices.Concat(container.Args, []string{"--kubeconfig=" + kubeconfigOf(t, r.namespace, pod.ServiceAccountName), "--health-probe-bind-address=0"})
-	process := exec.Command(manager, args...)
+	var stops []func() string
+	for _, container := range pod.Containers {
+		// What a pod has and a process does not: its token, and a port 8081 of its own.
+		var more []string
+		if container.Name == "manager" {
+			more = []string{"--kubeconfig=" + kubeconfigOf(t, r.namespace, pod.ServiceAccountName), "--health-probe-bind-address=0"}
+		}
+		stops = append(stops, startContainer(t, r, container, more))
+	}
+	return func() string {
+		logs := []string{}
+		for _, stop := range stops {
+			logs = append(logs, stop())
+		}
+		return logs[0]
+	}
+}
+
+// startContainer runs the program of a container.
+func startContainer(t *testing.T, r release, container corev1.Container, more []string) (stop func() string) {
+	t.Helper()
+	programs, err := build()
+	ok(t, err)
+	process := exec.Command(programs[container.Name], slices.Concat(container.Args, more)...)
 	process.Env = environment(t, r.namespace, container.Env)
 	var log bytes.Buffer
 	process.Stdout, process.Stderr = &log, &log
@@ -168,7 +214,7 @@ func start(t *testing.T, r release) (stop func() string) {
 	stop = sync.OnceValue(func() string {
 		err := errors.Join(process.Process.Signal(syscall.SIGTERM), process.Wait())
 		if err != nil || t.Failed() {
-			t.Errorf("the operator ended: %v\n%s", err, &log)
+			t.Errorf("the %s ended: %v\n%s", container.Name, err, &log)
 		}
 		return log.String()
 	})

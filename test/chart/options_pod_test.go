@@ -7,6 +7,18 @@ var aDigest = "sha256:" + strings.Repeat("0a", 32)
 
 // podOptions are those of the Deployment.
 var podOptions = map[string]option{
+	"a simulator answers beside the operator, which needs no Secret": {
+		values: "simulator: {enabled: true}",
+		object: aDeployment,
+		has: pod("containers: [{name: manager, args: ['--clb-endpoint=http://127.0.0.1:9443', --credentials=env], env: [{name: TENCENTCLOUD_SECRET_ID, value: simulated}]}," +
+			" {name: simulator, image: 'clbtask-simulator:dev', args: ['--listen=127.0.0.1:9443'], securityContext: {readOnlyRootFilesystem: true}}]"),
+		absent: ownKey,
+	},
+	"the simulator has an image and resources": {
+		values: "simulator: {enabled: true, image: {repository: r/s, tag: '2', digest: '" + aDigest + "', pullPolicy: Always}, resources: {limits: {memory: 1Gi}}}",
+		object: aDeployment,
+		has:    pod("containers: [{name: simulator, image: 'r/s:2@" + aDigest + "', imagePullPolicy: Always, resources: {limits: {memory: 1Gi}}}]"),
+	},
 	"there are as many replicas as one likes": {
 		values: "replicaCount: 3",
 		object: aDeployment,

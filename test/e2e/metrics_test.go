@@ -63,6 +63,8 @@ func TestMetricsEndpoint(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		return response.StatusCode, string(text)
 	}
+	follow(t, sky, "default", "simulated")
+	soon(g, r.text).Should(ContainSubstring("The API is a simulator"))
 	for sentence, test := range map[string]struct {
 		token string
 		want  int
@@ -76,6 +78,7 @@ func TestMetricsEndpoint(t *testing.T) {
 		g.Expect(status).To(Equal(test.want), sentence)
 		if status == http.StatusOK {
 			g.Expect(body).To(ContainSubstring("clbtask_detection_delay_bound_seconds"))
+			g.Expect(body).To(MatchRegexp(`clbtask_simulated\{host="127.0.0.1:\d+"\} 1`))
 		} else {
 			g.Expect(body).NotTo(ContainSubstring("clbtask_"))
 		}

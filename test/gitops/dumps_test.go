@@ -20,8 +20,8 @@ var variable = []struct {
 	{regexp.MustCompile(`"?20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ"?`), `"2026-01-05T10:00:00Z"`},
 	{regexp.MustCompile(`resourceVersion: "\d+"`), `resourceVersion: "1000"`},
 	{regexp.MustCompile(`uid: [0-9a-f-]{36}`), `uid: 5f0c2b0e-3f3b-4b5e-9d55-0d5f2c0a6f11`},
-	{regexp.MustCompile(`apiRequestId: [0-9a-f-]{36}`), `apiRequestId: 917384bc-5b8d-4b68-a0bc-a58f815e8e3b`},
-	{regexp.MustCompile(`API\s+request\s+ID\s+[0-9a-f-]{36}`), `API request ID 917384bc-5b8d-4b68-a0bc-a58f815e8e3b`},
+	{regexp.MustCompile(`apiRequestId: simulated-[0-9a-f-]{36}`), `apiRequestId: 917384bc-5b8d-4b68-a0bc-a58f815e8e3b`},
+	{regexp.MustCompile(`API\s+request\s+ID\s+simulated-[0-9a-f-]{36}`), `API request ID 917384bc-5b8d-4b68-a0bc-a58f815e8e3b`},
 }
 
 var _ = Describe("The dumps of the objects", func() {

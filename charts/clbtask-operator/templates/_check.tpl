@@ -78,6 +78,7 @@
   "assume-role-arn" "set credentials.assumeRole.arn"
   "assume-role-external-id" "set credentials.assumeRole.externalID"
   "watch-namespaces" "set watchNamespaces" -}}
+{{- if .Values.simulator.enabled }}{{ $_ := set $instead "clb-endpoint" "it is the simulator's, unless simulator.enabled is false" }}{{ end -}}
 {{- range .Values.extraArgs -}}
 {{- $flag := regexFind "^--?[^=]+" . | trimPrefix "-" | trimPrefix "-" -}}
 {{- with index $instead $flag }}{{ fail (printf "extraArgs can't have --%s, which the chart sets: %s." $flag .) }}{{ end -}}

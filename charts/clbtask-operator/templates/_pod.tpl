@@ -1,14 +1,14 @@
-{{/* The image, by digest if there is one. */}}
+{{/* An image, given as image beside root: by digest if there is one. */}}
 {{- define "clbtask-operator.image" -}}
-{{- $image := .Values.image -}}
+{{- $image := .image -}}
 {{- $tag := $image.tag -}}
-{{- if not $image.digest }}{{ $tag = default .Chart.AppVersion $tag }}{{ end -}}
+{{- if not $image.digest }}{{ $tag = default .root.Chart.AppVersion $tag }}{{ end -}}
 {{- $image.repository }}{{ with $tag }}:{{ . }}{{ end }}{{ with $image.digest }}@{{ . }}{{ end -}}
 {{- end -}}
 
 {{/* Whether the operator may take its key from the Secret by itself: not empty if so. */}}
 {{- define "clbtask-operator.readsSecret" -}}
-{{- if has .Values.credentials.source (list "auto" "secret") }}true{{ end -}}
+{{- if and (has .Values.credentials.source (list "auto" "secret")) (not .Values.simulator.enabled) }}true{{ end -}}
 {{- end -}}
 
 {{/* Whether the Secret is mounted: not empty if so. */}}
@@ -46,6 +46,10 @@
 {{- end }}
 - --health-probe-bind-address=:8081
 - --clb-requests-per-second={{ $values.requestsPerSecond }}
+{{- if $values.simulator.enabled }}
+- --clb-endpoint=http://127.0.0.1:9443
+- --credentials=env
+{{- end }}
 {{- with $values.credentials }}
 {{- if ne .source "auto" }}
 - --credentials={{ .source }}
@@ -106,9 +110,20 @@ works harder before the kernel ends the process. Empty without a limit in whole 
       {{- end }}
 {{- end }}
 {{- end }}
+{{- if .Values.simulator.enabled }}
+{{ include "clbtask-operator.simulatedKey" . }}
+{{- end }}
 {{- with .Values.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end -}}
+
+{{/* It is no secret: it opens nothing but the simulator beside the operator. */}}
+{{- define "clbtask-operator.simulatedKey" -}}
+- name: TENCENTCLOUD_SECRET_ID
+  value: simulated
+- name: TENCENTCLOUD_SECRET_KEY
+  value: simulated
 {{- end -}}
 
 {{- define "clbtask-operator.volumeMounts" -}}
