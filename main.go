@@ -30,6 +30,7 @@ import (
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
+	"github.com/clbtask/clbtask-operator/internal/version"
 )
 
 // shutdownTimeout bounds how long calls and writes that are under way may take at the end.
@@ -65,13 +66,14 @@ func main() {
 	}
 }
 
-// parse reads the flags; --help is written to help.
+// parse reads the flags. What --help and --version say is written to help, with flag.ErrHelp.
 func parse(args []string, help io.Writer) (settings, error) {
 	var s settings
 	flags := flag.NewFlagSet("manager", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	config.RegisterFlags(flags) // --kubeconfig
 	s.logging.BindFlags(flags)  // --zap-*
+	printVersion := flags.Bool("version", false, "Print the version and end.")
 	s.bindLeaderElection(flags)
 	s.bindMetrics(flags)
 	flags.StringVar(&s.manager.HealthProbeBindAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 for none.")
@@ -99,6 +101,9 @@ func parse(args []string, help io.Writer) (settings, error) {
 		return s, fmt.Errorf("%w (see --help)", err)
 	case flags.NArg() > 0:
 		return s, fmt.Errorf("unexpected argument %q (see --help)", flags.Arg(0))
+	case *printVersion:
+		_, _ = fmt.Fprintln(help, "clbtask-operator", version.Get())
+		return s, flag.ErrHelp
 	}
 	s.endpoints.FinanceRegions = strings.Split(*finance, ",")
 	if *regions != "" {
@@ -161,6 +166,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	ctrl.Log.Info("Operator starts", "version", version.Get().String())
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/polling"
+	"github.com/clbtask/clbtask-operator/internal/version"
 )
 
 // The operator's own metrics, beside those of controller-runtime. No label is text that
@@ -52,6 +53,11 @@ var (
 		Help:    "Time from the last poll that was answered in progress to the one that brought the verdict: the end of the task came in between.",
 		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
 	})
+
+	buildInfo = prometheus.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "clbtask_build_info",
+		Help: "Always 1, with the operator's version, its commit if that is known, and the version of Go.",
+	}, []string{"version", "revision", "goversion"})
 )
 
 // simulatedHosts is kept for hosts that answered.
@@ -118,5 +124,7 @@ func (s *scheduled) Collect(found chan<- prometheus.Metric) {
 }
 
 func init() {
-	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, simulatedHosts, ofScheduler)
+	build := version.Get()
+	buildInfo.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
+	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, simulatedHosts, ofScheduler, buildInfo)
 }

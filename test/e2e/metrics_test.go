@@ -79,6 +79,7 @@ func TestMetricsEndpoint(t *testing.T) {
 		if status == http.StatusOK {
 			g.Expect(body).To(ContainSubstring("clbtask_detection_delay_bound_seconds"))
 			g.Expect(body).To(MatchRegexp(`clbtask_simulated\{host="127.0.0.1:\d+"\} 1`))
+			g.Expect(body).To(MatchRegexp(`clbtask_build_info{goversion="go1\.[^"]+",revision="[^"]*",version="[^"]+"} 1`))
 		} else {
 			g.Expect(body).NotTo(ContainSubstring("clbtask_"))
 		}
