@@ -6,11 +6,20 @@ SHELL := /usr/bin/env bash
 
 include hack/tools.mk
 
+# The version of a release, such as v0.1.0, and the repository of its image.
+VERSION ?= dev
+IMAGE ?= clbtask-operator
 # The image that the install manifest names, and that docker-build makes.
-IMG ?= clbtask-operator:dev
+IMG ?= $(IMAGE):$(VERSION)
+# What it is: manager, or simulator for the image clbtask-simulator.
+TARGET ?= manager
 # The platforms of docker-buildx.
 PLATFORMS ?= linux/amd64,linux/arm64
 CHART := charts/clbtask-operator
+
+comma := ,
+# GOPROXY has no value here: docker takes the caller's, if there is one.
+DOCKER_FLAGS = --target $(TARGET) --build-arg GOPROXY --build-arg VERSION=$(VERSION) --build-arg COMMIT=$(shell git describe --always --dirty --abbrev=12 --exclude='*')
 
 ##@ Use
 
@@ -32,11 +41,15 @@ install-manifest: $(KUSTOMIZE) ## Write dist/install.yaml, naming the image IMG.
 
 .PHONY: docker-build
 docker-build: ## Build the container image IMG for this machine.
-	docker build -t $(IMG) .
+	docker build $(DOCKER_FLAGS) -t $(IMG) .
 
 .PHONY: docker-buildx
 docker-buildx: ## Build and push the container image IMG for PLATFORMS.
-	docker buildx build --push --platform $(PLATFORMS) -t $(IMG) .
+	docker buildx build --push --platform $(PLATFORMS) $(DOCKER_FLAGS) -t $(IMG) .
+
+.PHONY: release
+release: $(KUSTOMIZE) $(HELM) $(CYCLONEDX_GOMOD) ## Write the release VERSION to dist, naming the image IMAGE:VERSION.
+	@KUSTOMIZE="$(KUSTOMIZE)" HELM="$(HELM)" CYCLONEDX_GOMOD="$(CYCLONEDX_GOMOD)" hack/release.sh "$(VERSION)" "$(IMAGE)" dist $(subst $(comma), ,$(PLATFORMS))
 
 ##@ Develop
 
@@ -56,6 +69,14 @@ test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and 
 .PHONY: test-chart
 test-chart: envtest ## Render, install and uninstall the Helm chart with Helm 3 and 4, and run the operator as it says.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/chart test -vet=off -count=1 .
+
+.PHONY: test-image
+test-image: envtest ## Build the container images and run them as a cluster would. It needs root and buildah, and says what else.
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -tags=image -count=1 -timeout=30m -v ./test/image
+
+.PHONY: test-release
+test-release: $(KUSTOMIZE) $(HELM) $(CYCLONEDX_GOMOD) $(KUBECONFORM) ## Make a release twice, and check what is in it.
+	@KUSTOMIZE="$(KUSTOMIZE)" HELM="$(HELM)" CYCLONEDX_GOMOD="$(CYCLONEDX_GOMOD)" KUBECONFORM="$(KUBECONFORM)" go test -tags=release -count=1 -timeout=30m -v ./test/release
 
 .PHONY: gitops-table
 gitops-table: ## Write what test-gitops finds: docs/gitops.md, readings, dumps, health_test.yaml, quotes.

@@ -16,6 +16,10 @@ KUSTOMIZE ?= $(TOOLBIN)/kustomize
 GOLANGCI_LINT ?= $(TOOLBIN)/golangci-lint
 CRD_REF_DOCS ?= $(TOOLBIN)/crd-ref-docs
 HELM_DOCS ?= $(TOOLBIN)/helm-docs
+# Those of a release.
+CYCLONEDX_GOMOD ?= $(TOOLBIN)/cyclonedx-gomod
+HELM ?= $(TOOLBIN)/helm
+KUBECONFORM ?= $(TOOLBIN)/kubeconform
 
 # The version of Kubernetes that tests run against: X.Y.Z, or X.Y for the newest
 # patch. The default is the one that hack/envtest/go.mod pins.
@@ -37,10 +41,17 @@ $(TOOLBIN)/controller-gen: TOOL_PACKAGE := sigs.k8s.io/controller-tools/cmd/cont
 $(TOOLBIN)/kustomize: TOOL_PACKAGE := sigs.k8s.io/kustomize/kustomize/v5
 $(TOOLBIN)/crd-ref-docs: TOOL_PACKAGE := github.com/elastic/crd-ref-docs
 $(TOOLBIN)/helm-docs: TOOL_PACKAGE := github.com/norwoodj/helm-docs/cmd/helm-docs
+$(TOOLBIN)/cyclonedx-gomod: TOOL_PACKAGE := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+$(TOOLBIN)/kubeconform: TOOL_PACKAGE := github.com/yannh/kubeconform/cmd/kubeconform
+$(TOOLBIN)/helm: TOOL_PACKAGE := helm.sh/helm/v4/cmd/helm
 $(TOOLBIN)/golangci-lint: TOOL_PACKAGE := sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
-$(TOOLBIN)/controller-gen $(TOOLBIN)/kustomize $(TOOLBIN)/crd-ref-docs $(TOOLBIN)/helm-docs: hack/tools/go.mod hack/tools/go.sum
+$(TOOLBIN)/controller-gen $(TOOLBIN)/kustomize $(TOOLBIN)/crd-ref-docs $(TOOLBIN)/helm-docs $(TOOLBIN)/cyclonedx-gomod $(TOOLBIN)/kubeconform: hack/tools/go.mod hack/tools/go.sum
 	$(call build-tool,hack/tools)
+
+# The version of Helm that the chart is tested with.
+$(TOOLBIN)/helm: test/chart/go.mod test/chart/go.sum
+	$(call build-tool,test/chart)
 
 $(TOOLBIN)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
 	$(call build-tool,hack/tools/lint)
