@@ -67,6 +67,8 @@ func TestEachOption(t *testing.T) {
 					}
 				} else if _, err := dryRun(t.Context(), object); err != nil {
 					t.Errorf("the API server refuses %s: %v", key, err)
+				} else if err := conform(object); err != nil {
+					t.Errorf("kubeconform refuses %s: %v", key, err)
 				}
 			}
 		})
