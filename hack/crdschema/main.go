@@ -41,7 +41,7 @@ func main() {
 }
 
 func write(file, folder string) error {
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(file) //nolint:gosec // The caller names it.
 	if err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func TestImages(t *testing.T) {
 
 func (b *builder) report(i image) {
 	const mb = 1e6
-	b.Logf("linux/%s: the program is %.1f MB; the image without its base is %.1f MB when it is pulled", b.arch, float64(i.program)/mb, float64(i.compressed)/mb)
+	b.Logf("linux/%s: the program is %.1f MB, the image is %.1f MB when it is pulled", b.arch, float64(i.program)/mb, float64(i.compressed)/mb)
 }
 
 // A proxy of modules that is named for the build is the one that it calls.

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -90,7 +89,7 @@ func start(t *testing.T, process *exec.Cmd) *sandbox {
 func (s *sandbox) confined(t *testing.T) {
 	t.Helper()
 	read := func(file string) string {
-		text, err := os.ReadFile(filepath.Join("/proc", fmt.Sprint(s.pid), file))
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", s.pid, file))
 		if err != nil {
 			t.Fatal(err)
 		}
