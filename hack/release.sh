@@ -36,6 +36,8 @@ replace() {
 
 cp -R charts/clbtask-operator "$work/chart"
 replace "$work/chart/values.yaml" "  repository: clbtask-operator" "  repository: $image"
+# The simulator's image is its neighbor in the registry.
+[[ $image != */* ]] || replace "$work/chart/values.yaml" "    repository: clbtask-simulator" "    repository: ${image%/*}/clbtask-simulator"
 "$HELM" package "$work/chart" --version="${version#v}" --app-version="$version" --destination="$folder" > /dev/null
 
 "$KUSTOMIZE" build config/default > "$folder/install.yaml"

@@ -48,6 +48,10 @@ func TestRelease(t *testing.T) {
 	if rendered := run(t, first, os.Getenv("HELM"), "template", chart, "--kube-version=v1.31.0"); !image.MatchString(rendered) {
 		t.Error("the chart does not name the image")
 	}
+	simulated := run(t, first, os.Getenv("HELM"), "template", chart, "--kube-version=v1.31.0", "--set=simulator.enabled=true")
+	if !strings.Contains(simulated, "registry.example.com/clbtask-simulator:v0.1.0-rc.1") {
+		t.Error("the chart does not name the image of the simulator")
+	}
 	metadata := run(t, first, os.Getenv("HELM"), "show", "chart", chart)
 	for _, want := range []string{"\nversion: 0.1.0-rc.1\n", "appVersion: v0.1.0-rc.1\n"} {
 		if !strings.Contains("\n"+metadata, want) {
