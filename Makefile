@@ -55,7 +55,7 @@ release: $(KUSTOMIZE) $(HELM) $(CYCLONEDX_GOMOD) ## Write the release VERSION to
 
 .PHONY: test
 test: envtest ## Run all tests of all modules, against a real API server.
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target test-main test-gitops test-chart
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-main test-gitops test-chart
 
 .PHONY: test-main
 test-main: envtest ## Run the tests of the main module, with the race detector.
