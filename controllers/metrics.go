@@ -7,6 +7,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/polling"
 	"github.com/clbtask/clbtask-operator/internal/version"
@@ -17,8 +18,8 @@ import (
 var (
 	apiCalls = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "clbtask_api_calls_total",
-		Help: "Calls of DescribeTaskStatus by host, by code (OK, or that of the error) and by what a failure is about: request, endpoint, account or quota.",
-	}, []string{"host", "code", "about"})
+		Help: "Calls of DescribeTaskStatus by host, by code (OK, or that of the error) and by class: what a failure is about, which is request, endpoint, account or quota.",
+	}, []string{"host", "code", "class"})
 
 	apiCallSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "clbtask_api_call_duration_seconds",
@@ -83,48 +84,54 @@ func (p *poller) noteSimulator(host string, status clb.TaskStatus, failed *clb.E
 	}
 }
 
-// scheduled reads the scheduler of the controller that runs when it is scraped.
-type scheduled struct {
-	scheduler                      atomic.Pointer[polling.Scheduler[request]]
+// polled reads the poller of the controller that runs when it is scraped.
+type polled struct {
+	poller                         atomic.Pointer[poller]
 	tracked, slots, inUse, overdue *prometheus.Desc
 }
 
-var ofScheduler = &scheduled{
-	tracked: prometheus.NewDesc("clbtask_tracked_requests", "Requests that this process polls, by host.", []string{"host"}, nil),
+var ofPoller = &polled{
+	tracked: prometheus.NewDesc("clbtask_tracked_requests", "Requests that this process polls, by host and phase: Pending until this process has had the first answer, Running from then on.", []string{"host", "phase"}, nil),
 	slots:   prometheus.NewDesc("clbtask_quota_slots", "Calls a second that may be made now, by host: fewer than configured if others use the quota.", []string{"host"}, nil),
 	inUse:   prometheus.NewDesc("clbtask_quota_slots_in_use", "Slots of the quota that are taken, by host.", []string{"host"}, nil),
 	overdue: prometheus.NewDesc("clbtask_overdue_seconds", "How long the request has been due that has waited longest for its turn, by host.", []string{"host"}, nil),
 }
 
 // Describe implements prometheus.Collector.
-func (s *scheduled) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(s, descs) }
+func (p *polled) Describe(descs chan<- *prometheus.Desc) { prometheus.DescribeByCollect(p, descs) }
 
 // Collect implements prometheus.Collector. The accounts of a host are added up.
-func (s *scheduled) Collect(found chan<- prometheus.Metric) {
-	scheduler := s.scheduler.Load()
-	if scheduler == nil {
+func (p *polled) Collect(found chan<- prometheus.Metric) {
+	poller := p.poller.Load()
+	if poller == nil {
 		return
 	}
 	hosts := map[string]polling.Stats{}
-	for bucket, stats := range scheduler.Stats() {
+	for bucket, stats := range poller.scheduler.Stats() {
 		sum := hosts[bucket.Host]
 		hosts[bucket.Host] = polling.Stats{
 			Slots: sum.Slots + stats.Slots, SlotsInUse: sum.SlotsInUse + stats.SlotsInUse,
-			Tracked: sum.Tracked + stats.Tracked, Overdue: max(sum.Overdue, stats.Overdue),
+			Overdue: max(sum.Overdue, stats.Overdue),
 		}
 	}
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		found <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
+	}
+	poller.mu.Lock()
+	tracked := poller.known.tracked(func(region string) string { return poller.api.Endpoint(region).Host })
+	poller.mu.Unlock()
 	for host, stats := range hosts {
-		for desc, value := range map[*prometheus.Desc]float64{
-			s.tracked: float64(stats.Tracked), s.slots: float64(stats.Slots),
-			s.inUse: float64(stats.SlotsInUse), s.overdue: stats.Overdue,
-		} {
-			found <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, host)
+		for _, phase := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning} { // Also if it is zero, so that the series goes on.
+			gauge(p.tracked, float64(tracked[hostPhase{host, phase}]), host, string(phase))
 		}
+		gauge(p.slots, float64(stats.Slots), host)
+		gauge(p.inUse, float64(stats.SlotsInUse), host)
+		gauge(p.overdue, stats.Overdue, host)
 	}
 }
 
 func init() {
 	build := version.Get()
 	buildInfo.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
-	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, simulatedHosts, ofScheduler, buildInfo)
+	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, simulatedHosts, ofPoller, buildInfo)
 }

@@ -59,7 +59,8 @@ func TestMetrics(t *testing.T) {
 			name, label string
 			least, most float64
 		}{
-			{"clbtask_tracked_requests", "", 2, 2},
+			{"clbtask_tracked_requests", `"Running"`, 1, 1},
+			{"clbtask_tracked_requests", `"Pending"`, 1, 1},
 			{"clbtask_quota_slots", "", 20, 20},
 			{"clbtask_quota_slots_in_use", "", 0, 3},
 			{"clbtask_overdue_seconds", "", 0, 1},

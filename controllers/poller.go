@@ -120,10 +120,10 @@ func (p *poller) start(ctx context.Context, queue workqueue.TypedRateLimitingInt
 	p.ctx, p.queue = ctx, queue
 	p.mu.Unlock()
 	p.scheduler.Start()
-	ofScheduler.scheduler.Store(p.scheduler)
+	ofPoller.poller.Store(p)
 	context.AfterFunc(ctx, func() {
 		p.scheduler.Stop()
-		ofScheduler.scheduler.CompareAndSwap(p.scheduler, nil)
+		ofPoller.poller.CompareAndSwap(p, nil)
 	})
 }
 
@@ -217,20 +217,20 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	begun := time.Now()
 	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{Region: q.region, TaskID: q.taskID, Credentials: p.sources.of(q)})
-	code, result, about := "OK", "error", ""
+	code, result, class := "OK", "error", ""
 	var failed *clb.Error
 	switch {
 	case err == nil:
 		result = [...]string{clb.Succeeded: "succeeded", clb.Failed: "failed", clb.InProgress: "in_progress"}[status.State]
 	case errors.As(err, &failed):
-		code, about = clb.KnownCode(failed.Code), lifecycle.About(failed.Problem).String()
+		code, class = clb.KnownCode(failed.Code), lifecycle.About(failed.Problem).String()
 		log.FromContext(p.ctx).V(1).Info("DescribeTaskStatus failed", "requestID", q.taskID, "region", q.region, "code", failed.Code,
 			"problem", failed.Problem, "apiRequestID", failed.RequestID, "message", failed.Message)
 	default:
 		return lifecycle.Observation{}, false
 	}
 	pollResults.WithLabelValues(result).Inc()
-	apiCalls.WithLabelValues(host, code, about).Inc()
+	apiCalls.WithLabelValues(host, code, class).Inc()
 	apiCallSeconds.WithLabelValues(host).Observe(time.Since(begun).Seconds())
 	p.noteSimulator(host, status, failed)
 	return lifecycle.Observation{Status: status, Err: failed}, true

@@ -105,6 +105,25 @@ func (w *world) healthAt(at place) lifecycle.Health {
 	return health
 }
 
+// hostPhase is what tracked counts by.
+type hostPhase struct {
+	host  string
+	phase v1alpha1.Phase
+}
+
+// tracked counts the requests, by the host of their region. It looks at each.
+func (w *world) tracked(hostOf func(region string) string) map[hostPhase]int {
+	counts := map[hostPhase]int{}
+	for q, history := range w.histories {
+		phase := v1alpha1.PhasePending
+		if history.Status != nil {
+			phase = v1alpha1.PhaseRunning
+		}
+		counts[hostPhase{hostOf(q.region), phase}]++
+	}
+	return counts
+}
+
 // observe adds an observation to what is known. It returns the requests whose tasks are
 // to show another problem of their place from now on, or none. An observation that is not
 // common to the place is about the request or its namespace.

@@ -1,7 +1,8 @@
-// Program reference writes two pages of docs from the code itself. docs/reference.md has
-// the reasons and condition types from their comments in api/v1alpha1, the metrics from
-// their definitions in controllers, and the flags from the operator's --help.
-// docs/errors.md has what conditions say of each problem, and the codes of each.
+// Program reference writes three pages of docs from the code itself. docs/reference.md has
+// the reasons and condition types from their comments in api/v1alpha1, and the flags from
+// the operator's --help. docs/metrics.md has the metrics from their definitions in
+// controllers. docs/errors.md has what conditions say of each problem, and the codes of
+// each.
 //
 // `make generate` runs it in the root of the repository:
 //
@@ -29,7 +30,7 @@ import (
 //go:embed *.md.tmpl
 var pages embed.FS
 
-// reference is what the page shows.
+// reference is what docs/reference.md and docs/metrics.md show.
 type reference struct {
 	Conditions, Reasons []constant
 	Metrics             []metric
@@ -73,7 +74,7 @@ func write(manager string) error {
 	if err != nil {
 		return err
 	}
-	return cmp.Or(render("reference.md", r), render("errors.md", failures))
+	return cmp.Or(render("reference.md", r), render("metrics.md", r), render("errors.md", failures))
 }
 
 // render writes a page of docs.
@@ -126,7 +127,8 @@ func metrics(file *ast.File) (found []metric) {
 			found = append(found, metric{Name: literal(call.Args[0]), Kind: "gauge", Labels: labels(call.Args[2]), Help: literal(call.Args[1])})
 			return false
 		}
-		m := metric{Kind: strings.ToLower(strings.TrimSuffix(strings.TrimPrefix(function.Sel.Name, "New"), "Vec"))}
+		kind := strings.TrimPrefix(function.Sel.Name, "New")
+		m := metric{Kind: strings.ToLower(strings.TrimSuffix(strings.TrimSuffix(kind, "Vec"), "Func"))}
 		for _, element := range call.Args[0].(*ast.CompositeLit).Elts {
 			switch field := element.(*ast.KeyValueExpr); field.Key.(*ast.Ident).Name {
 			case "Name":

@@ -4,8 +4,6 @@ package polling
 type Stats struct {
 	// Slots are those that may be used, SlotsInUse those held by turns or not yet back.
 	Slots, SlotsInUse int
-	// Tracked counts the tasks, until they are forgotten.
-	Tracked int
 	// Overdue is how many seconds the task has been due that has waited longest.
 	Overdue float64
 }
@@ -20,13 +18,12 @@ func (s *Scheduler[K]) Stats() map[Bucket]Stats {
 		all[name] = Stats{Slots: b.limit.slots, SlotsInUse: b.out + len(b.coolingDown)}
 	}
 	for _, e := range s.entries {
-		name := e.lane.gate.bucket.name
-		stats := all[name]
-		stats.Tracked++
 		if e.state <= parked {
+			name := e.lane.gate.bucket.name
+			stats := all[name]
 			stats.Overdue = max(stats.Overdue, (now - e.due).Seconds())
+			all[name] = stats
 		}
-		all[name] = stats
 	}
 	return all
 }

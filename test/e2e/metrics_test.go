@@ -4,6 +4,9 @@ import (
 	"crypto/tls"
 	"io"
 	"net/http"
+	"os"
+	"regexp"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/gomega"
@@ -63,7 +66,7 @@ func TestMetricsEndpoint(t *testing.T) {
 		g.Expect(err).NotTo(HaveOccurred())
 		return response.StatusCode, string(text)
 	}
-	follow(t, sky, "default", "simulated")
+	follow(t, sky, "default", "simulated") // A metric with labels has no value before.
 	soon(g, r.text).Should(ContainSubstring("The API is a simulator"))
 	for sentence, test := range map[string]struct {
 		token string
@@ -80,9 +83,28 @@ func TestMetricsEndpoint(t *testing.T) {
 			g.Expect(body).To(ContainSubstring("clbtask_detection_delay_bound_seconds"))
 			g.Expect(body).To(MatchRegexp(`clbtask_simulated\{host="127.0.0.1:\d+"\} 1`))
 			g.Expect(body).To(MatchRegexp(`clbtask_build_info{goversion="go1\.[^"]+",revision="[^"]*",version="[^"]+"} 1`))
+			for _, row := range documented(t) {
+				g.Expect(body).To(ContainSubstring("# TYPE "+row[1]+" "+row[2]+"\n"), "docs/metrics.md has it")
+			}
 		} else {
 			g.Expect(body).NotTo(ContainSubstring("clbtask_"))
 		}
 	}
 	g.Expect(r.process.Process.Kill()).To(Succeed())
+}
+
+// documented returns the names and types of the metrics in docs/metrics.md that every
+// operator has: its own may still be without a value, and it may run alone.
+func documented(t *testing.T) [][]string {
+	t.Helper()
+	page, err := os.ReadFile(root + "/docs/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, others, _ := strings.Cut(string(page), "leader_election_master_status")
+	rows := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\|").FindAllStringSubmatch(others, -1)
+	if len(rows) == 0 {
+		t.Fatal("docs/metrics.md has no metrics")
+	}
+	return rows
 }
