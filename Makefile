@@ -96,6 +96,11 @@ bench-short: envtest ## See that the benchmarks run, with small loads.
 	@go -C test/bench build -o "$(LOCALBIN)/bench" .
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -short
 
+.PHONY: dashboard-picture
+dashboard-picture: build envtest ## Draw docs/dashboard.svg: what a Prometheus says to the dashboard's queries, after some minutes of varied load.
+	@command -v prometheus > /dev/null || { echo "this needs prometheus (Debian has a package): install it"; exit 1; }
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/monitoring run . --manager "$(LOCALBIN)/manager" --out "$(CURDIR)/docs/dashboard.svg"
+
 .PHONY: generate
 generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everything that is generated.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...
@@ -105,17 +110,21 @@ generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everythin
 	@go run ./hack/reference --manager bin/manager
 	@cp config/crd/bases/clb.tencentcloud.com_clbtasks.yaml $(CHART)/files/crd.yaml
 	@cp config/rbac/role.yaml $(CHART)/files/role.yaml
+	@go -C hack/dashboard run . > $(CHART)/files/dashboard.json
+	@cp $(CHART)/files/dashboard.json config/monitoring/dashboard.json
+	@cp config/monitoring/rules.yaml $(CHART)/files/rules.yaml
+	@{ cat hack/prometheusrule.yaml.txt; sed -n '/^groups:/,$$s/^/  /p' config/monitoring/rules.yaml; } > config/monitoring/prometheusrule.yaml
 	@$(HELM_DOCS) --log-level=error --chart-search-root=$(CHART) --sort-values-order=file
 
 .PHONY: tidy
-tidy: ## Tidy the main module, and those of the benchmarks, the waiters' and the chart's tests.
+tidy: ## Tidy the main module, and those of the dashboard and of the tests.
 	@go mod tidy
-	@for module in test/bench test/chart test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
+	@for module in hack/dashboard test/bench test/chart test/gitops test/gitops/argocd test/monitoring; do go -C $$module mod tidy; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters, gofmt and go vet among them.
 	@$(GOLANGCI_LINT) run ./...
-	@cd test/bench && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...
+	@for module in hack/dashboard test/bench test/monitoring; do (cd $$module && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...); done
 
 WHOLE_PROGRAM_LINTERS := bodyclose,contextcheck,nilerr,staticcheck,unparam,unused
 
@@ -127,14 +136,20 @@ lint-gitops: $(GOLANGCI_LINT) ## Run the linters on the tests of the waiters and
 
 .PHONY: manifests-check
 manifests-check: $(KUSTOMIZE) ## Build every kustomization.
-	@for dir in crd rbac manager default samples; do $(KUSTOMIZE) build config/$$dir > /dev/null; done
+	@for dir in crd rbac manager default samples monitoring; do $(KUSTOMIZE) build config/$$dir > /dev/null; done
+
+.PHONY: monitoring-check
+monitoring-check: $(PROMTOOL) ## Test the alerts by promtool, and the queries of the dashboard and the runbook against them.
+	@$(PROMTOOL) check rules config/monitoring/rules.yaml > /dev/null
+	@$(PROMTOOL) test rules config/monitoring/rules_test.yaml
+	@go -C test/monitoring test -vet=off ./...
 
 .PHONY: versions-check
 versions-check: ## See that all modules require the same version of a module. Argo CD brings its own.
 	@awk '/^(\t|require )[^ ]+ v/ && !/indirect/ {sub(/^require /, ""); if ($$1 in seen && seen[$$1] != $$2) {print FILENAME ": " $$1 " " $$2 ", elsewhere " seen[$$1]; bad = 1} seen[$$1] = $$2} END {exit bad}' $$(git ls-files '*go.mod' ':!test/gitops/argocd')
 
 .PHONY: verify
-verify: generate tidy versions-check lint manifests-check ## Regenerate and lint; fail where that changes a file.
+verify: generate tidy versions-check lint manifests-check monitoring-check ## Regenerate and lint; fail where that changes a file.
 	@changed=$$(git status --porcelain); test -z "$$changed" || { echo "not clean after make generate tidy:"; echo "$$changed"; git diff | head -50; exit 1; }
 	@echo "verify: clean"
 

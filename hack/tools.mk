@@ -20,6 +20,8 @@ HELM_DOCS ?= $(TOOLBIN)/helm-docs
 CYCLONEDX_GOMOD ?= $(TOOLBIN)/cyclonedx-gomod
 HELM ?= $(TOOLBIN)/helm
 KUBECONFORM ?= $(TOOLBIN)/kubeconform
+# It takes long to compile, and any of the last years will do.
+PROMTOOL ?= $(or $(shell command -v promtool),$(TOOLBIN)/promtool)
 
 # The version of Kubernetes that tests run against: X.Y.Z, or X.Y for the newest
 # patch. The default is the one that hack/envtest/go.mod pins.
@@ -31,7 +33,7 @@ ENVTEST_K8S_VERSION ?= $(shell sed -n 's,^.*k8s\.io/kubernetes v\([0-9.]*\).*,\1
 ENVTEST_ASSETS := $(LOCALBIN)/k8s/current
 
 .PHONY: tools
-tools: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) $(CRD_REF_DOCS) $(HELM_DOCS) ## Compile the development tools into bin/tools.
+tools: $(CONTROLLER_GEN) $(KUSTOMIZE) $(GOLANGCI_LINT) $(CRD_REF_DOCS) $(HELM_DOCS) $(PROMTOOL) ## Compile the development tools into bin/tools.
 
 .PHONY: envtest
 envtest: ## Put etcd, kube-apiserver and kubectl into bin/k8s/current.
@@ -46,6 +48,9 @@ $(TOOLBIN)/kubeconform: TOOL_PACKAGE := github.com/yannh/kubeconform/cmd/kubecon
 $(TOOLBIN)/helm: TOOL_PACKAGE := helm.sh/helm/v4/cmd/helm
 $(TOOLBIN)/golangci-lint: TOOL_PACKAGE := sigs.k8s.io/kube-api-linter/cmd/golangci-lint-kube-api-linter
 
+$(TOOLBIN)/promtool: TOOL_PACKAGE := github.com/prometheus/prometheus/cmd/promtool
+$(TOOLBIN)/promtool: TOOL_TAGS := remove_all_sd
+
 $(TOOLBIN)/controller-gen $(TOOLBIN)/kustomize $(TOOLBIN)/crd-ref-docs $(TOOLBIN)/helm-docs $(TOOLBIN)/cyclonedx-gomod $(TOOLBIN)/kubeconform: hack/tools/go.mod hack/tools/go.sum
 	$(call build-tool,hack/tools)
 
@@ -56,6 +61,9 @@ $(TOOLBIN)/helm: test/chart/go.mod test/chart/go.sum
 $(TOOLBIN)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
 	$(call build-tool,hack/tools/lint)
 
+$(TOOLBIN)/promtool: hack/tools/promtool/go.mod hack/tools/promtool/go.sum
+	$(call build-tool,hack/tools/promtool)
+
 # build-tool compiles TOOL_PACKAGE from the module in a folder. The tool runs on
 # this machine, whatever the caller is compiling the operator for, and against
 # its own module, whatever workspace the caller has. An interrupted build must
@@ -63,6 +71,6 @@ $(TOOLBIN)/golangci-lint: hack/tools/lint/go.mod hack/tools/lint/go.sum
 define build-tool
 @echo "building $(@F) (once)"
 @mkdir -p "$(@D)"
-@CGO_ENABLED=0 GOOS= GOARCH= GOWORK=off go -C $(1) build -mod=readonly -buildvcs=false -trimpath \
+@CGO_ENABLED=0 GOOS= GOARCH= GOWORK=off go -C $(1) build -mod=readonly -buildvcs=false -trimpath -tags=$(TOOL_TAGS) \
 	-o "$@.tmp" $(TOOL_PACKAGE) && mv -f "$@.tmp" "$@"
 endef

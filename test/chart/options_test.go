@@ -6,7 +6,6 @@ import (
 	"strings"
 	"testing"
 
-	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"sigs.k8s.io/yaml"
 )
 
@@ -60,9 +59,9 @@ func TestEachOption(t *testing.T) {
 			all := render(t, r)
 			o.compare(t, all)
 			for key, object := range all {
-				if strings.HasPrefix(key, "ServiceMonitor ") {
+				if into, known := monitoringKinds[object.GetKind()]; known {
 					text, _ := yaml.Marshal(object.Object)
-					if err := yaml.UnmarshalStrict(text, new(monitoringv1.ServiceMonitor)); err != nil {
+					if err := yaml.UnmarshalStrict(text, into()); err != nil {
 						t.Errorf("%s: %v", key, err)
 					}
 				} else if _, err := dryRun(t.Context(), object); err != nil {
@@ -130,7 +129,7 @@ func set(values map[string]any, path []string) bool {
 // allOptions are those of all tables, by a sentence each.
 func allOptions() map[string]option {
 	all := map[string]option{}
-	for _, table := range []map[string]option{namingOptions, accessOptions, podOptions, watchingOptions} {
+	for _, table := range []map[string]option{namingOptions, accessOptions, podOptions, watchingOptions, monitoringOptions} {
 		maps.Copy(all, table)
 	}
 	return all

@@ -4,6 +4,7 @@
 {{- include "clbtask-operator.checkCredentials" . -}}
 {{- include "clbtask-operator.checkRBAC" . -}}
 {{- include "clbtask-operator.checkMetrics" . -}}
+{{- include "clbtask-operator.checkMonitoring" . -}}
 {{- include "clbtask-operator.checkExtras" . -}}
 {{- end -}}
 
@@ -57,6 +58,19 @@
 {{- if $monitor.enabled -}}
 {{- if not $metrics.enabled }}{{ fail "serviceMonitor.enabled needs something to scrape: set metrics.enabled to true." }}{{ end -}}
 {{- if and $metrics.secure (not $metrics.certificateSecret) (not $monitor.insecureSkipVerify) }}{{ fail "A self-signed certificate can't be verified: set metrics.certificateSecret, or serviceMonitor.insecureSkipVerify to true, or metrics.secure to false." }}{{ end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "clbtask-operator.checkMonitoring" -}}
+{{- $metrics := .Values.metrics -}}
+{{- if and .Values.prometheusRule.enabled (not $metrics.enabled) }}{{ fail "prometheusRule.enabled needs metrics to watch: set metrics.enabled to true." }}{{ end -}}
+{{- if and .Values.grafanaDashboard.enabled (not $metrics.enabled) }}{{ fail "grafanaDashboard.enabled needs metrics to show: set metrics.enabled to true." }}{{ end -}}
+{{- with .Values.prometheusRule.disabledAlerts -}}
+{{- $alerts := list -}}
+{{- range ($.Files.Get "files/rules.yaml" | fromYaml).groups }}{{ range .rules }}{{ $alerts = append $alerts .alert }}{{ end }}{{ end -}}
+{{- range . -}}
+{{- if not (has . $alerts) }}{{ fail (printf "prometheusRule.disabledAlerts has %s, which is no alert: there are %s." . (join ", " $alerts)) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 
