@@ -99,7 +99,7 @@ bench-short: envtest ## See that the benchmarks run, with small loads.
 .PHONY: dashboard-picture
 dashboard-picture: build envtest ## Draw docs/dashboard.svg: what a Prometheus says to the dashboard's queries, after some minutes of varied load.
 	@command -v prometheus > /dev/null || { echo "this needs prometheus (Debian has a package): install it"; exit 1; }
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/monitoring run . --manager "$(LOCALBIN)/manager" --out "$(CURDIR)/docs/dashboard.svg"
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/bench run ./dashboard --manager "$(LOCALBIN)/manager" --out "$(CURDIR)/docs/dashboard.svg"
 
 .PHONY: generate
 generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everything that is generated.
@@ -119,12 +119,12 @@ generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everythin
 .PHONY: tidy
 tidy: ## Tidy the main module, and those of the dashboard and of the tests.
 	@go mod tidy
-	@for module in hack/dashboard test/bench test/chart test/gitops test/gitops/argocd test/monitoring; do go -C $$module mod tidy; done
+	@for module in hack/dashboard test/bench test/chart test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters, gofmt and go vet among them.
 	@$(GOLANGCI_LINT) run ./...
-	@for module in hack/dashboard test/bench test/monitoring; do (cd $$module && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...); done
+	@for module in hack/dashboard test/bench; do (cd $$module && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...); done
 
 WHOLE_PROGRAM_LINTERS := bodyclose,contextcheck,nilerr,staticcheck,unparam,unused
 
@@ -142,7 +142,7 @@ manifests-check: $(KUSTOMIZE) ## Build every kustomization.
 monitoring-check: $(PROMTOOL) ## Test the alerts by promtool, and the queries of the dashboard and the runbook against them.
 	@$(PROMTOOL) check rules config/monitoring/rules.yaml > /dev/null
 	@$(PROMTOOL) test rules config/monitoring/rules_test.yaml
-	@go -C test/monitoring test -vet=off ./...
+	@go -C hack/dashboard test -vet=off .
 
 .PHONY: versions-check
 versions-check: ## See that all modules require the same version of a module. Argo CD brings its own.
