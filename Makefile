@@ -142,7 +142,7 @@ manifests-check: $(KUSTOMIZE) ## Build every kustomization.
 monitoring-check: $(PROMTOOL) ## Test the alerts by promtool, and the queries of the dashboard and the runbook against them.
 	@$(PROMTOOL) check rules config/monitoring/rules.yaml > /dev/null
 	@$(PROMTOOL) test rules config/monitoring/rules_test.yaml
-	@go -C hack/dashboard test -vet=off .
+	@go -C hack/dashboard test -vet=off -count=1 .
 
 .PHONY: versions-check
 versions-check: ## See that all modules require the same version of a module. Argo CD brings its own.

@@ -40,19 +40,19 @@ var (
 	pollQueueSeconds = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "clbtask_poll_queue_duration_seconds",
 		Help:    "How long a request that was due waited for its turn to be polled.",
-		Buckets: []float64{.001, .01, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		Buckets: []float64{.001, .01, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 	})
 
 	verdictSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "clbtask_verdict_duration_seconds",
 		Help:    "Time from the creation of a task to its final phase, by that phase.",
-		Buckets: []float64{1, 2.5, 5, 10, 30, 60, 300, 600, 1800, 3600},
+		Buckets: []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600},
 	}, []string{"phase"})
 
 	detectionDelay = prometheus.NewHistogram(prometheus.HistogramOpts{
 		Name:    "clbtask_detection_delay_bound_seconds",
 		Help:    "Time from the last poll that was answered in progress to the one that brought the verdict: the end of the task came in between.",
-		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 300},
+		Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 	})
 
 	buildInfo = prometheus.NewGaugeVec(prometheus.GaugeOpts{

@@ -32,20 +32,22 @@ func main() {
 // dashboard would have ${DS_...}, which only an import by hand replaces.
 var source = common.DataSourceRef{Type: new("prometheus"), Uid: new("${datasource}")}
 
-func build() (dashboard.Dashboard, error) {
-	b := dashboard.NewDashboardBuilder("clbtask-operator").
-		Uid("clbtask-operator").
-		Description("Asynchronous tasks of Tencent Cloud's load balancer (CLB), as clbtask-operator follows them.").
-		Tags([]string{"clbtask", "tencent-cloud", "kubernetes"}).
-		Timezone("browser").
-		Time("now-1h", "now").
-		Refresh("30s").
-		Tooltip(dashboard.DashboardCursorSyncCrosshair).
-		Link(dashboard.NewDashboardLinkBuilder("Runbook").Type(dashboard.DashboardLinkTypeLink).Icon("doc").TargetBlank(true).
-			Url("https://github.com/clbtask/clbtask-operator/blob/main/docs/runbook.md")).
-		WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus")).
-		WithVariable(choice("namespace", "Namespace", "label_values("+anyTarget+", namespace)").AllValue(".*")). // It matches targets without a namespace, too.
-		WithVariable(choice("job", "Job", "label_values("+anyTarget+`{namespace=~"$namespace"}, job)`))
+// build uses the format that every version of Grafana reads; the newer one is for new
+// versions alone.
+func build() (dashboard.Dashboard, error) { //nolint:staticcheck // See above.
+	b := dashboard.NewDashboardBuilder("clbtask-operator"). //nolint:staticcheck // See above.
+								Uid("clbtask-operator").
+								Description("Asynchronous tasks of Tencent Cloud's load balancer (CLB), as clbtask-operator follows them.").
+								Tags([]string{"clbtask", "tencent-cloud", "kubernetes"}).
+								Timezone("browser").
+								Time("now-1h", "now").
+								Refresh("30s").
+								Tooltip(dashboard.DashboardCursorSyncCrosshair).
+								Link(dashboard.NewDashboardLinkBuilder("Runbook").Type(dashboard.DashboardLinkTypeLink).Icon("doc").TargetBlank(true).
+									Url("https://github.com/clbtask/clbtask-operator/blob/main/docs/runbook.md")).
+								WithVariable(dashboard.NewDatasourceVariableBuilder("datasource").Label("Data source").Type("prometheus")).
+								WithVariable(choice("namespace", "Namespace", "label_values("+anyTarget+", namespace)").AllValue(".*")). // It matches targets without a namespace, too.
+								WithVariable(choice("job", "Job", "label_values("+anyTarget+`{namespace=~"$namespace"}, job)`))
 	for _, row := range rows {
 		b.WithRow(dashboard.NewRowBuilder(row.title))
 		for _, p := range row.panels {
@@ -54,7 +56,7 @@ func build() (dashboard.Dashboard, error) {
 	}
 	built, err := b.Build()
 	for i, p := range built.Panels {
-		id := uint32(i + 1) //nolint:gosec // There are few.
+		id := uint32(i + 1)
 		if p.RowPanel != nil {
 			p.RowPanel.Id = id
 		} else {

@@ -197,7 +197,7 @@ func (p *panel) drawGraph(c draw.Canvas) error {
 	for _, axis := range []*plot.Axis{&g.X, &g.Y} {
 		axis.Tick.Label.Font.Size, axis.Tick.Label.Color = 8, faint
 		axis.Tick.Label.Font.Variant = "Sans"
-		axis.Tick.Length, axis.LineStyle.Width, axis.Tick.LineStyle.Width = 0, 0, 0
+		axis.Tick.Length, axis.Width, axis.Tick.Width = 0, 0, 0
 	}
 	high := p.drawLegend(room)
 	g.Draw(draw.Crop(room, 0, 0, high, 0))

@@ -118,7 +118,7 @@ func (w *world) begin(ctx context.Context, random *rand.Rand, region string, dur
 		Spec:       v1alpha1.CLBTaskSpec{RequestID: id, Region: region},
 	})
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // The load is over.
 	}
 	return err
 }

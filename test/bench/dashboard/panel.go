@@ -91,7 +91,7 @@ func (p *panel) format(value float64) string {
 		case math.Abs(value) < 1:
 			return strconv.FormatFloat(1000*value, 'g', 3, 64) + " ms"
 		case math.Abs(value) >= 60:
-			return strconv.FormatFloat(value/60, 'g', 3, 64) + " min"
+			return strings.TrimSuffix(fmt.Sprintf("%d min %.0f s", int(value)/60, math.Mod(value, 60)), " 0 s")
 		}
 		return number + " s"
 	case "percentunit":

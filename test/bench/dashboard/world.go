@@ -105,7 +105,7 @@ func (w *world) startReplicas(ctx context.Context, manager, folder string) (targ
 		return nil, err
 	}
 	for i := range 2 {
-		address, err := freeAddress()
+		address, err := freeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -175,8 +175,8 @@ func (p *process) stop() error {
 }
 
 // freeAddress returns an address of this machine that nobody listens at.
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddress(ctx context.Context) (string, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", err
 	}
