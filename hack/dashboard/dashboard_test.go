@@ -101,8 +101,7 @@ func generic(t *testing.T, content string) (value any) {
 // documented returns the labels of each metric in docs/metrics.md.
 func documented(t *testing.T) map[string][]string {
 	t.Helper()
-	// What the simulator adds.
-	all := map[string][]string{"clbtask_simulated": nil}
+	all := map[string][]string{}
 	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| ([a-z]+) \\| (.*?) \\|")
 	for _, match := range row.FindAllStringSubmatch(read(t, "docs/metrics.md"), -1) {
 		name, of := match[1], strings.Split(strings.ReplaceAll(match[3], "`", ""), ", ")

@@ -20,12 +20,12 @@ var badValues = map[string]struct{ values, says string }{
 	"a Secret has a name":                             {`credentials: {existingSecret: ""}`, "existingSecret"},
 	"a policy for evictions must be known to the API": {"podDisruptionBudget: {unhealthyPodEvictionPolicy: Always}", "unhealthyPodEvictionPolicy"},
 
-	"the simulator knows no source of keys":           {"{simulator: {enabled: true}, credentials: {source: secret}}", "source"},
-	"the simulator knows no Secret":                   {"{simulator: {enabled: true}, credentials: {existingSecret: mine}}", "existingSecret"},
-	"the simulator knows no role of a pod":            {"{simulator: {enabled: true}, credentials: {podIdentity: {roleARN: r}}}", "roleARN"},
-	"the simulator knows no role to assume":           {"{simulator: {enabled: true}, credentials: {assumeRole: {arn: r}}}", "arn"},
-	"the simulator knows no keys of tasks":            {"{simulator: {enabled: true}, perTaskCredentials: {enabled: true, namespaces: [shop]}}", "perTaskCredentials"},
-	"the simulator knows no key of the environment":   {"{simulator: {enabled: true}, extraEnv: [{name: TENCENTCLOUD_TOKEN, valueFrom: {secretKeyRef: {name: a, key: b}}}]}", "name"},
+	"the simulator knows no source of keys":         {"{simulator: {enabled: true}, credentials: {source: secret}}", "source"},
+	"the simulator knows no Secret":                 {"{simulator: {enabled: true}, credentials: {existingSecret: mine}}", "existingSecret"},
+	"the simulator knows no role of a pod":          {"{simulator: {enabled: true}, credentials: {podIdentity: {roleARN: r}}}", "roleARN"},
+	"the simulator knows no role to assume":         {"{simulator: {enabled: true}, credentials: {assumeRole: {arn: r}}}", "arn"},
+	"the simulator knows no keys of tasks":          {"{simulator: {enabled: true}, perTaskCredentials: {enabled: true, namespaces: [shop]}}", "perTaskCredentials"},
+	"the simulator knows no key of the environment": {"{simulator: {enabled: true}, extraEnv: [{name: TENCENTCLOUD_TOKEN, valueFrom: {secretKeyRef: {name: a, key: b}}}]}", "name"},
 
 	// By the templates.
 	"the simulator is the only cloud":                           {"{simulator: {enabled: true}, extraArgs: ['--clb-endpoint=https://other']}", "--clb-endpoint, which the chart sets: it is the simulator's"},
