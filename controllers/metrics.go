@@ -117,12 +117,16 @@ func (p *polled) Collect(found chan<- prometheus.Metric) {
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		found <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
+	tracked := map[[2]string]int{} // By host and phase.
 	poller.mu.Lock()
-	tracked := poller.known.tracked(func(region string) string { return poller.api.Endpoint(region).Host })
+	regions := poller.known.tracked()
 	poller.mu.Unlock()
+	for at, count := range regions {
+		tracked[[2]string{poller.api.Endpoint(at.region).Host, string(at.phase)}] += count
+	}
 	for host, stats := range hosts {
 		for _, phase := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning} { // Also if it is zero, so that the series goes on.
-			gauge(p.tracked, float64(tracked[hostPhase{host, phase}]), host, string(phase))
+			gauge(p.tracked, float64(tracked[[2]string{host, string(phase)}]), host, string(phase))
 		}
 		gauge(p.slots, float64(stats.Slots), host)
 		gauge(p.inUse, float64(stats.SlotsInUse), host)

@@ -105,21 +105,21 @@ func (w *world) healthAt(at place) lifecycle.Health {
 	return health
 }
 
-// hostPhase is what tracked counts by.
-type hostPhase struct {
-	host  string
-	phase v1alpha1.Phase
+// regionPhase is what tracked counts by.
+type regionPhase struct {
+	region string
+	phase  v1alpha1.Phase
 }
 
-// tracked counts the requests, by the host of their region. It looks at each.
-func (w *world) tracked(hostOf func(region string) string) map[hostPhase]int {
-	counts := map[hostPhase]int{}
+// tracked counts the requests. It looks at each.
+func (w *world) tracked() map[regionPhase]int {
+	counts := map[regionPhase]int{}
 	for q, history := range w.histories {
 		phase := v1alpha1.PhasePending
 		if history.Status != nil {
 			phase = v1alpha1.PhaseRunning
 		}
-		counts[hostPhase{hostOf(q.region), phase}]++
+		counts[regionPhase{q.region, phase}]++
 	}
 	return counts
 }
