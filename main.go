@@ -193,7 +193,24 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err := controllers.SetupCLBTaskController(mgr, api, sources, s.controller); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
 		return err
 	}
-	return mgr.Start(ctx)
+	return start(ctx, mgr)
+}
+
+// start runs the manager until ctx ends. While its cache is not filled it does not notice
+// that, and nothing else runs yet: then it is left behind.
+func start(ctx context.Context, mgr ctrl.Manager) error {
+	ended, filled := make(chan error, 1), make(chan bool, 1)
+	go func() { ended <- mgr.Start(ctx) }()
+	go func() { filled <- mgr.GetCache().WaitForCacheSync(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case ok := <-filled:
+		if !ok {
+			return nil
+		}
+		return <-ended
+	}
 }
 
 // namespace returns the operator's: the pod's, or outside a cluster the kubeconfig's.

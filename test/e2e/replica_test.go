@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	. "github.com/onsi/gomega"
+	"github.com/onsi/gomega/gbytes"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -52,7 +52,7 @@ type replica struct {
 	key     clbsim.Credential
 	process *exec.Cmd
 	probes  string // Its address.
-	log     bytes.Buffer
+	log     *gbytes.Buffer // It may be read meanwhile.
 }
 
 func key(name string) clbsim.Credential {
@@ -66,11 +66,11 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	g.Expect(os.WriteFile(file, kubeconfig, 0o600)).To(Succeed())
-	r := &replica{key: key, probes: freeAddress(t)}
+	r := &replica{key: key, probes: freeAddress(t), log: gbytes.NewBuffer()}
 	flags = append([]string{"--kubeconfig=" + file, "--clb-endpoint=" + sky.URL, "--metrics-bind-address=0", "--health-probe-bind-address=" + r.probes}, flags...)
 	r.process = exec.CommandContext(t.Context(), manager, flags...)
 	r.process.Env = []string{"TENCENTCLOUD_SECRET_ID=" + key.SecretID, "TENCENTCLOUD_SECRET_KEY=" + key.SecretKey}
-	r.process.Stdout, r.process.Stderr = &r.log, &r.log
+	r.process.Stdout, r.process.Stderr = r.log, r.log
 	g.Expect(r.process.Start()).To(Succeed())
 	t.Cleanup(func() {
 		_, _ = r.process.Process.Kill(), r.process.Wait() // It may have ended by itself.
@@ -129,4 +129,4 @@ func soon(g *WithT, what any) AsyncAssertion {
 
 var beSome = BeNumerically(">", 0)
 
-func (r *replica) text() string { return fmt.Sprint(r.process.Args, r.log.String()) }
+func (r *replica) text() string { return fmt.Sprint(r.process.Args, string(r.log.Contents())) }
