@@ -51,7 +51,7 @@ func TestMain(m *testing.M) {
 type replica struct {
 	key     clbsim.Credential
 	process *exec.Cmd
-	probes  string // Its address.
+	probes  string         // Its address.
 	log     *gbytes.Buffer // It may be read meanwhile.
 }
 
