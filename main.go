@@ -110,7 +110,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 		s.endpoints.Regions = strings.Split(*regions, ",")
 	}
 	s.kubeconfig = flags.Lookup(config.KubeconfigFlagName).Value.String()
-	return s, s.controller.Validate()
+	return s, errors.Join(s.validateLeaderElection(), s.controller.Validate())
 }
 
 // bindLeaderElection adds the flags of the lease. A replica looks for it every one to two
@@ -122,6 +122,15 @@ func (s *settings) bindLeaderElection(flags *flag.FlagSet) {
 	m.LeaseDuration = flags.Duration("leader-election-lease-duration", 15*time.Second, "How long after a leader's last sign of life another replica takes over.")
 	m.RenewDeadline = flags.Duration("leader-election-renew-deadline", 10*time.Second, "How long a leader tries to renew the lease before it ends.")
 	m.RetryPeriod = flags.Duration("leader-election-retry-period", 500*time.Millisecond, "Time between two attempts to get or renew the lease.")
+}
+
+// validateLeaderElection refuses what client-go would panic about.
+func (s *settings) validateLeaderElection() error {
+	lease, renew, retry := *s.manager.LeaseDuration, *s.manager.RenewDeadline, *s.manager.RetryPeriod
+	if retry <= 0 || renew < 2*retry || lease <= renew {
+		return fmt.Errorf("a lease of %v, to be renewed within %v by attempts every %v: give --leader-election-lease-duration more than --leader-election-renew-deadline, and that at least twice --leader-election-retry-period", lease, renew, retry)
+	}
+	return nil
 }
 
 // bindMetrics adds the flags of the metrics endpoint.

@@ -86,15 +86,16 @@ func (p *poller) noteSimulator(host string, status clb.TaskStatus, failed *clb.E
 
 // polled reads the poller of the controller that runs when it is scraped.
 type polled struct {
-	poller                         atomic.Pointer[poller]
-	tracked, slots, inUse, overdue *prometheus.Desc
+	poller                                      atomic.Pointer[poller]
+	tracked, slots, inUse, utilization, overdue *prometheus.Desc
 }
 
 var ofPoller = &polled{
-	tracked: prometheus.NewDesc("clbtask_tracked_requests", "Requests that this process polls, by host and phase: Pending until this process has had the first answer, Running from then on.", []string{"host", "phase"}, nil),
-	slots:   prometheus.NewDesc("clbtask_quota_slots", "Calls a second that may be made now, by host: fewer than configured if others use the quota.", []string{"host"}, nil),
-	inUse:   prometheus.NewDesc("clbtask_quota_slots_in_use", "Slots of the quota that are taken, by host.", []string{"host"}, nil),
-	overdue: prometheus.NewDesc("clbtask_overdue_seconds", "How long the request has been due that has waited longest for its turn, by host.", []string{"host"}, nil),
+	tracked:     prometheus.NewDesc("clbtask_tracked_requests", "Requests that this process polls, by host and phase: Pending until this process has had the first answer, Running from then on.", []string{"host", "phase"}, nil),
+	slots:       prometheus.NewDesc("clbtask_quota_slots", "Calls a second that may be made now, by host: fewer than configured if others use the quota.", []string{"host"}, nil),
+	inUse:       prometheus.NewDesc("clbtask_quota_slots_in_use", "Slots of the quota that are taken, by host.", []string{"host"}, nil),
+	utilization: prometheus.NewDesc("clbtask_quota_utilization_ratio", "Share of the slots that are taken, of the account for which it is largest, by host.", []string{"host"}, nil),
+	overdue:     prometheus.NewDesc("clbtask_overdue_seconds", "Longest time that a request has been due and has waited for its turn, by host.", []string{"host"}, nil),
 }
 
 // Describe implements prometheus.Collector.
@@ -106,13 +107,14 @@ func (p *polled) Collect(found chan<- prometheus.Metric) {
 	if poller == nil {
 		return
 	}
-	hosts := map[string]polling.Stats{}
+	hosts, utilization := map[string]polling.Stats{}, map[string]float64{}
 	for bucket, stats := range poller.scheduler.Stats() {
 		sum := hosts[bucket.Host]
 		hosts[bucket.Host] = polling.Stats{
 			Slots: sum.Slots + stats.Slots, SlotsInUse: sum.SlotsInUse + stats.SlotsInUse,
 			Overdue: max(sum.Overdue, stats.Overdue),
 		}
+		utilization[bucket.Host] = max(utilization[bucket.Host], float64(stats.SlotsInUse)/float64(max(stats.Slots, 1)))
 	}
 	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
 		found <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
@@ -130,6 +132,7 @@ func (p *polled) Collect(found chan<- prometheus.Metric) {
 		}
 		gauge(p.slots, float64(stats.Slots), host)
 		gauge(p.inUse, float64(stats.SlotsInUse), host)
+		gauge(p.utilization, utilization[host], host)
 		gauge(p.overdue, stats.Overdue, host)
 	}
 }

@@ -63,6 +63,7 @@ func TestMetrics(t *testing.T) {
 			{"clbtask_tracked_requests", `"Pending"`, 1, 1},
 			{"clbtask_quota_slots", "", 20, 20},
 			{"clbtask_quota_slots_in_use", "", 0, 3},
+			{"clbtask_quota_utilization_ratio", "", 0, 0.15},
 			{"clbtask_overdue_seconds", "", 0, 1},
 			{"clbtask_verdict_duration_seconds", "Succeeded", 1, 1},
 			{"clbtask_detection_delay_bound_seconds", "", 1, 1},

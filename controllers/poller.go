@@ -231,7 +231,9 @@ func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	}
 	pollResults.WithLabelValues(result).Inc()
 	apiCalls.WithLabelValues(host, code, class).Inc()
-	apiCallSeconds.WithLabelValues(host).Observe(time.Since(begun).Seconds())
+	if failed == nil || failed.Problem != clb.ProblemCredentialsMissing { // Else no call was made.
+		apiCallSeconds.WithLabelValues(host).Observe(time.Since(begun).Seconds())
+	}
 	p.noteSimulator(host, status, failed)
 	return lifecycle.Observation{Status: status, Err: failed}, true
 }

@@ -31,7 +31,7 @@ func SourcesOf(reader client.Reader, identities *credentials.Identities) (Creden
 		if source, ok := sources.Get(secret); ok {
 			return source
 		}
-		allow := "bind the ClusterRole clbtask-credentials-reader to the operator's ServiceAccount in namespace " + secret.Namespace
+		allow := fmt.Sprintf("bind the ClusterRole clbtask-credentials-reader to the operator's ServiceAccount in namespace %[1]s, or with Helm add %[1]s to perTaskCredentials.namespaces", secret.Namespace)
 		source := identities.Of(credentials.NewSecret(secret.String(), SecretReader(reader, secret, allow)))
 		if first, taken, _ := sources.PeekOrAdd(secret, clb.CredentialSource(source)); taken {
 			return first // Another caller was faster.

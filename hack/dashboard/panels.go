@@ -28,7 +28,7 @@ var rows = []row{
 		number("Detection delay bound, p95", "How stale 95 % of the verdicts are at most.", units.Seconds, neutral,
 			query{text: quantile("0.95", "", "clbtask_detection_delay_bound_seconds_bucket")}),
 		number("Failed calls", "Share of the calls of DescribeTaskStatus that failed.", units.PercentUnit, above(0.1, 0.5),
-			query{text: `sum(rate(clbtask_api_calls_total{class!="", }[$__rate_interval])) / sum(rate(clbtask_api_calls_total{}[$__rate_interval])) or vector(0)`}),
+			query{text: `sum(rate(clbtask_api_calls_total{class!="", }[$__rate_interval])) / (sum(rate(clbtask_api_calls_total{}[$__rate_interval])) > 0) or vector(0)`}),
 		number("Simulator", "Whether an installation polls the simulator instead of Tencent Cloud.", units.Short, above(1, 1),
 			query{text: `max(clbtask_simulated{}) or vector(0)`}).
 			Mappings([]dashboard.ValueMapping{{ValueMap: &dashboard.ValueMap{Type: dashboard.MappingTypeValueToText, Options: map[string]dashboard.ValueMappingResult{
@@ -36,7 +36,7 @@ var rows = []row{
 			}}}}),
 	}},
 	{"Verdicts", []cog.Builder[dashboard.Panel]{
-		graph(8, "Verdicts by outcome", "Tasks that reached a final phase, each minute.", units.CountsPerMinute,
+		graph(8, "Verdicts by phase and reason", "Tasks that reached a final phase, each minute.", units.CountsPerMinute,
 			query{`60 * sum by (phase, reason) (rate(clbtask_verdicts_total{}[$__rate_interval]))`, "{{phase}}: {{reason}}"}),
 		graph(8, "Creation to verdict", "Time from the creation of a CLBTask to its final phase.", units.Seconds,
 			query{quantile("0.5", "phase", "clbtask_verdict_duration_seconds_bucket"), "{{phase}} p50"},

@@ -28,8 +28,7 @@ func (s *Simulator) describeTaskStatus(r *request) (any, *APIError) {
 		s.tasks[id] = t
 	}
 	if !ok || t.Region != "" && t.Region != r.call.Region {
-		// What the real API answers is not documented.
-		return nil, refuse("InvalidParameter", "The task %s does not exist.", id)
+		return nil, refuse(s.config.UnknownTask, "The task %s does not exist.", id)
 	}
 	if t.started.IsZero() {
 		t.started = r.call.At

@@ -21,6 +21,9 @@ type Config struct {
 	Credentials []Credential
 	// RequestsPerSecond is the quota of an account, 20 by default.
 	RequestsPerSecond int
+	// UnknownTask is the code that refuses an unknown task, InvalidParameter by default:
+	// what the real API answers is not documented.
+	UnknownTask string
 	// RoundTrip is the time that a request and its reply spend on the network,
 	// half of it each.
 	RoundTrip time.Duration
@@ -71,6 +74,7 @@ var _ http.Handler = (*Simulator)(nil)
 // New returns a simulator that behaves as config says.
 func New(config Config) *Simulator {
 	config.RequestsPerSecond = cmp.Or(config.RequestsPerSecond, defaultRequestsPerSecond)
+	config.UnknownTask = cmp.Or(config.UnknownTask, "InvalidParameter")
 	config.LogLimit = cmp.Or(config.LogLimit, defaultLogLimit)
 	if config.Now == nil {
 		config.Now = time.Now

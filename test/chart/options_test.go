@@ -58,19 +58,26 @@ func TestEachOption(t *testing.T) {
 			r.values = o.values
 			all := render(t, r)
 			o.compare(t, all)
-			for key, object := range all {
-				if into, known := monitoringKinds[object.GetKind()]; known {
-					text, _ := yaml.Marshal(object.Object)
-					if err := yaml.UnmarshalStrict(text, into()); err != nil {
-						t.Errorf("%s: %v", key, err)
-					}
-				} else if _, err := dryRun(t.Context(), object); err != nil {
-					t.Errorf("the API server refuses %s: %v", key, err)
-				} else if err := conform(object); err != nil {
-					t.Errorf("kubeconform refuses %s: %v", key, err)
-				}
-			}
+			all.valid(t)
 		})
+	}
+}
+
+// valid checks that the API server and kubeconform take the objects. The Prometheus
+// Operator's are compared with its types.
+func (all objects) valid(t *testing.T) {
+	t.Helper()
+	for key, object := range all {
+		if into, known := monitoringKinds[object.GetKind()]; known {
+			text, _ := yaml.Marshal(object.Object)
+			if err := yaml.UnmarshalStrict(text, into()); err != nil {
+				t.Errorf("%s: %v", key, err)
+			}
+		} else if _, err := dryRun(t.Context(), object); err != nil {
+			t.Errorf("the API server refuses %s: %v", key, err)
+		} else if err := conform(object); err != nil {
+			t.Errorf("kubeconform refuses %s: %v", key, err)
+		}
 	}
 }
 

@@ -31,6 +31,10 @@ func TestWrongFlags(t *testing.T) {
 		"--sts-endpoint=http://sts.example.com":  "plain http to a host that is not loopback",
 		"--ca-file=/no/such/file":                "no such file",
 		"--watch-namespaces=web,Shop":            `"Shop" is not the name of a namespace`,
+		"--leader-election-lease-duration=5s":    "give --leader-election-lease-duration more than",
+		"--leader-election-renew-deadline=20s":   "give --leader-election-lease-duration more than",
+		"--leader-election-retry-period=6s":      "at least twice --leader-election-retry-period",
+		"--leader-election-retry-period=0s":      "at least twice --leader-election-retry-period",
 		// Each adds to the one before.
 		"--watch-namespaces=web --watch-namespaces=Shop": `"Shop" is not the name of a namespace`,
 	} {

@@ -1,6 +1,7 @@
 {{/* It fails with a sentence on values that can't work together, each of which the schema allows. */}}
 {{- define "clbtask-operator.check" -}}
 {{- include "clbtask-operator.checkReplicas" . -}}
+{{- include "clbtask-operator.checkSimulator" . -}}
 {{- include "clbtask-operator.checkCredentials" . -}}
 {{- include "clbtask-operator.checkRBAC" . -}}
 {{- include "clbtask-operator.checkMetrics" . -}}
@@ -14,12 +15,20 @@
 {{- if gt $replicas 1 }}{{ fail "Without leader election every replica polls, and each takes the whole quota: set replicaCount to 1 or leaderElection.enabled to true." }}{{ end -}}
 {{- if and .Values.strategy (ne (dig "type" "" .Values.strategy) "Recreate") }}{{ fail "Without leader election an update must stop the old pod first: leave strategy empty, set strategy.type to Recreate, or set leaderElection.enabled to true." }}{{ end -}}
 {{- end -}}
+{{- if lt (int .Values.terminationGracePeriodSeconds) 15 }}{{ fail "The operator takes up to 10 s to end, and releases its lease last: set terminationGracePeriodSeconds to 15 or more." }}{{ end -}}
 {{- with .Values.podDisruptionBudget -}}
+{{- if and .enabled (has (toString .maxUnavailable) (list "0" "0%")) }}{{ fail "With podDisruptionBudget.maxUnavailable 0 no node can be drained: raise it, or set podDisruptionBudget.enabled to false." }}{{ end -}}
 {{- if and .enabled (ne (toString .minAvailable) "") -}}
 {{- if ne (toString .maxUnavailable) "" }}{{ fail "A PodDisruptionBudget has one limit: set podDisruptionBudget.minAvailable or podDisruptionBudget.maxUnavailable, not both." }}{{ end -}}
-{{- if and (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) $replicas) }}{{ fail "With podDisruptionBudget.minAvailable not below replicaCount no node can be drained: lower the one or raise the other." }}{{ end -}}
+{{- if or (eq (toString .minAvailable) "100%") (and (not (kindIs "string" .minAvailable)) (ge (int .minAvailable) $replicas)) }}{{ fail "With podDisruptionBudget.minAvailable not below replicaCount no node can be drained: lower the one or raise the other." }}{{ end -}}
 {{- end -}}
 {{- end -}}
+{{- end -}}
+
+{{/* A key in the cluster means that real requests are followed here. */}}
+{{- define "clbtask-operator.checkSimulator" -}}
+{{- $secret := .Values.credentials.existingSecret -}}
+{{- if and .Values.simulator.enabled (lookup "v1" "Secret" .Release.Namespace $secret) }}{{ fail (printf "The Secret %s has a key, and a simulator would end the CLBTasks of real requests: delete the Secret, or set simulator.enabled to false." $secret) }}{{ end -}}
 {{- end -}}
 
 {{- define "clbtask-operator.checkCredentials" -}}

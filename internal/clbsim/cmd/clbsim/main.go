@@ -39,7 +39,8 @@ func main() {
 
 // run serves until ctx ends.
 func run(ctx context.Context, args []string, stdout io.Writer) (err error) {
-	config := clbsim.Config{LogLimit: logLimit}
+	// No poll ends a CLBTask of a real request that has come here by mistake.
+	config := clbsim.Config{LogLimit: logLimit, UnknownTask: "FailedOperation"}
 	flags := flag.NewFlagSet("clbsim", flag.ContinueOnError)
 	// Everyone who reaches an address controls the simulator.
 	addresses := flags.String("listen", "127.0.0.1:9443", "comma-separated `addresses`; port 0 is a free one")
