@@ -239,3 +239,30 @@ func (tr *trial) idle(opens time.Time) {
 		}
 	}
 }
+
+// An account whose name becomes known under load has one quota all the while.
+func TestQuotaOfRenamedAccount(t *testing.T) {
+	for _, after := range []time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond, 30 * time.Millisecond, 500 * time.Millisecond, 1100 * time.Millisecond} {
+		t.Run(fmt.Sprint("after ", after), func(t *testing.T) {
+			inCloud(t, 1, func(c *cloud) {
+				for k := range 100 {
+					c.track(Task[int]{Key: k}, long)
+				}
+				pass(after)
+				for k := range 100 {
+					c.s.Move(k, Bucket{Host: home.Host, Account: "known"})
+				}
+				pass(10 * time.Second)
+				calls := c.between("", 0, ever)
+				for i := MaxSlots; i < len(calls); i++ {
+					if took := calls[i].at - calls[i-MaxSlots].at; took < Window {
+						c.t.Fatalf("%d calls came within %v, the last at %v", MaxSlots+1, took, calls[i].at)
+					}
+				}
+				if len(calls) < 8*MaxSlots {
+					c.t.Errorf("%d calls in ten seconds", len(calls))
+				}
+			})
+		})
+	}
+}

@@ -120,7 +120,9 @@ func (s *Scheduler[K]) Track(task Task[K]) {
 }
 
 // Move lets the calls of a task count for another bucket from now on, since the account
-// of its key has changed. A turn of the old bucket still comes back to the old bucket.
+// of its key has changed. A turn of the old bucket still comes back to the old bucket. The
+// two may be one account, whose name was not known before: the new bucket grants nothing
+// while calls of the old one may count for it.
 func (s *Scheduler[K]) Move(key K, to Bucket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -128,10 +130,21 @@ func (s *Scheduler[K]) Move(key K, to Bucket) {
 	if e == nil || e.state == finished || e.lane.gate.bucket.name == to {
 		return
 	}
+	from, busy := e.lane.gate.bucket, e.lane.gate.bucket.out
+	if e.state == out {
+		busy--
+	}
 	s.remove(e, now)
-	s.dispatch(s.add(Task[K]{
+	b := s.add(Task[K]{
 		Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Age: now - e.born, Polled: e.answered != never,
-	}, now))
+	}, now)
+	if busy > 0 {
+		b.limit.resumes = max(b.limit.resumes, now+Window)
+	}
+	if n := len(from.coolingDown); n > 0 {
+		b.limit.resumes = max(b.limit.resumes, from.coolingDown[n-1])
+	}
+	s.dispatch(b)
 }
 
 // Expedite makes a task due now. It keeps its place among those that are due, and is the
