@@ -55,16 +55,21 @@ func (o *Options) LeaveOut(ctx context.Context, cluster *rest.Config) (*LeftOut,
 }
 
 func (l *LeftOut) mayWatch(ctx context.Context, namespace string) (bool, error) {
-	wanted := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-		ResourceAttributes: &authorizationv1.ResourceAttributes{
-			Namespace: namespace, Verb: "list", Group: v1alpha1.GroupVersion.Group, Resource: "clbtasks",
-		},
-	}}
-	review, err := l.reviews.Create(ctx, wanted, metav1.CreateOptions{})
-	if err != nil {
-		return false, fmt.Errorf("find out whether the CLBTasks of namespace %s may be watched: %w", namespace, err)
+	for _, verb := range []string{"list", "watch"} {
+		wanted := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+			ResourceAttributes: &authorizationv1.ResourceAttributes{
+				Namespace: namespace, Verb: verb, Group: v1alpha1.GroupVersion.Group, Resource: "clbtasks",
+			},
+		}}
+		review, err := l.reviews.Create(ctx, wanted, metav1.CreateOptions{})
+		if err != nil {
+			return false, fmt.Errorf("find out whether the CLBTasks of namespace %s may be watched: %w", namespace, err)
+		}
+		if !review.Status.Allowed {
+			return false, nil
+		}
 	}
-	return review.Status.Allowed, nil
+	return true, nil
 }
 
 // AddTo names the namespaces in the log and in the manager's readiness, and ends the

@@ -115,7 +115,7 @@ func (p *panel) drawNumber(c draw.Canvas) error {
 	room := p.box(c)
 	course := plot.New()
 	course.HideAxes()
-	course.BackgroundColor = color.Transparent
+	course.BackgroundColor = nil
 	course.Y.Min = 0
 	line, err := p.line(p.series[0].points, with)
 	if err != nil {
@@ -166,7 +166,7 @@ func (p *panel) line(points []point, with color.Color) (lines []*plotter.Line, e
 func (p *panel) drawGraph(c draw.Canvas) error {
 	room := p.box(c)
 	g := plot.New()
-	g.BackgroundColor = color.Transparent
+	g.BackgroundColor = nil
 	g.X.Min, g.Y.Min = 0, 0
 	lines := plotter.NewGrid()
 	lines.Horizontal.Color, lines.Vertical.Color = grid, grid
