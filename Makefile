@@ -61,6 +61,10 @@ test: envtest ## Run all tests of all modules, against a real API server.
 test-main: envtest ## Run the tests of the main module, with the race detector.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -vet=off ./...
 
+.PHONY: soak
+soak: ## Play the operator under random faults, with SEEDS seeds from SEED on. A failure names its seed.
+	@go test ./controllers -run '^TestSimulation$$' -timeout=0 -simulate.seed=$(or $(SEED),0) -simulate.seeds=$(or $(SEEDS),1000)
+
 .PHONY: test-gitops
 test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.
 	@command -v jq > /dev/null || { echo "the guide for plain CI needs jq: install it"; exit 1; }
