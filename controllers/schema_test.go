@@ -82,6 +82,56 @@ var _ = Describe("The API server", func() {
 		Expect(k8s.Update(w.ctx, task)).To(MatchError(ContainSubstring("region is immutable")))
 	})
 
+	DescribeTable("takes what names one request, and says what is wrong with what does not", func(spec v1alpha1.CLBTaskSpec, complaints ...string) {
+		spec.Region = region
+		err := k8s.Create(w.ctx, &v1alpha1.CLBTask{ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, GenerateName: "t-"}, Spec: spec})
+		if len(complaints) == 0 {
+			Expect(err).NotTo(HaveOccurred())
+		}
+		for _, complaint := range complaints {
+			Expect(err).To(MatchError(ContainSubstring(complaint)))
+		}
+	},
+		Entry("a request", v1alpha1.CLBTaskSpec{RequestID: "r-1"}),
+		Entry("an order", v1alpha1.CLBTaskSpec{DealName: "20261129000001"}),
+		Entry("an order of clb", v1alpha1.CLBTaskSpec{DealName: "d-1", Product: v1alpha1.ProductCLB}),
+		Entry("a request of gwlb", v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: v1alpha1.ProductGWLB}),
+		Entry("an action", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateListener"}),
+		Entry("the longest action", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "A" + strings.Repeat("x", 63)}),
+		Entry("neither", v1alpha1.CLBTaskSpec{}, "spec.requestId: Required", "or dealName"),
+		Entry("both", v1alpha1.CLBTaskSpec{RequestID: "r-1", DealName: "d-1"}, "spec.dealName: Forbidden", "not both"),
+		Entry("an order of gwlb", v1alpha1.CLBTaskSpec{DealName: "d-1", Product: v1alpha1.ProductGWLB}, "spec.dealName: Forbidden", "give the requestId"),
+		Entry("no deal name", v1alpha1.CLBTaskSpec{DealName: "two words"}, "spec.dealName", "exactly as the CLB call returned it"),
+		Entry("a deal name that is too long", v1alpha1.CLBTaskSpec{DealName: strings.Repeat("x", 129)}, "spec.dealName"),
+		Entry("another product", v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "alb"}, "spec.product", `"clb", "gwlb"`),
+		Entry("an action in small letters", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "createListener"}, "spec.action", "such as CreateListener"),
+		Entry("an action of one letter", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "C"}, "spec.action", "such as CreateListener"),
+		Entry("an action with a newline", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "Create\n"}, "spec.action", "such as CreateListener"),
+		Entry("an action that is too long", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "A" + strings.Repeat("x", 64)}, "spec.action"))
+
+	DescribeTable("refuses to let another request be followed", func(from, to v1alpha1.CLBTaskSpec, complaint string) {
+		task := w.apply("fixed", from.RequestID, func(spec *v1alpha1.CLBTaskSpec) { *spec, spec.Region = from, region })
+		Expect(task.Spec.Product).To(Equal(from.Product), "no default is written into the spec")
+		task.Spec, task.Spec.Region = to, region
+		err := k8s.Update(w.ctx, task)
+		if complaint == "" {
+			Expect(err).NotTo(HaveOccurred())
+		} else {
+			Expect(err).To(MatchError(ContainSubstring(complaint)))
+		}
+	},
+		Entry("an order instead of a request", v1alpha1.CLBTaskSpec{RequestID: "r-1"}, v1alpha1.CLBTaskSpec{DealName: "d-1"}, "requestId and dealName are immutable"),
+		Entry("a request instead of an order", v1alpha1.CLBTaskSpec{DealName: "d-1"}, v1alpha1.CLBTaskSpec{RequestID: "r-1"}, "requestId and dealName are immutable"),
+		Entry("another order", v1alpha1.CLBTaskSpec{DealName: "d-1"}, v1alpha1.CLBTaskSpec{DealName: "d-2"}, "dealName is immutable"),
+		Entry("another product", v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "clb"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "gwlb"}, "product is immutable"),
+		Entry("a product where there was none", v1alpha1.CLBTaskSpec{RequestID: "r-1"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "gwlb"}, "product is immutable"),
+		Entry("no product where there was one", v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "gwlb"}, v1alpha1.CLBTaskSpec{RequestID: "r-1"}, "product is immutable"),
+		Entry("but clb may be spelt out", v1alpha1.CLBTaskSpec{RequestID: "r-1"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "clb"}, ""),
+		Entry("and be left out", v1alpha1.CLBTaskSpec{RequestID: "r-1", Product: "clb"}, v1alpha1.CLBTaskSpec{RequestID: "r-1"}, ""),
+		Entry("an action may be set later", v1alpha1.CLBTaskSpec{RequestID: "r-1"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateRule"}, ""),
+		Entry("but not changed", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateRule"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "DeleteRule"}, "action is immutable"),
+		Entry("nor removed", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateRule"}, v1alpha1.CLBTaskSpec{RequestID: "r-1"}, "action is immutable"))
+
 	It("ignores a status that a client sends along", func() {
 		task := &v1alpha1.CLBTask{
 			ObjectMeta: metav1.ObjectMeta{Namespace: w.namespace, Name: "forged"},

@@ -16,17 +16,59 @@ const (
 	MaxIDLength = 128
 )
 
+// Product is a load balancer of Tencent Cloud with an API of its own.
+// +kubebuilder:validation:Enum=clb;gwlb
+type Product string
+
+const (
+	// ProductCLB is Cloud Load Balancer: what an absent spec.product means.
+	ProductCLB Product = "clb"
+	// ProductGWLB is Gateway Load Balancer.
+	ProductGWLB Product = "gwlb"
+)
+
 // CLBTaskSpec names the asynchronous request to follow.
+// +kubebuilder:validation:XValidation:rule="has(self.requestId) || has(self.dealName)",fieldPath=".requestId",reason=FieldValueRequired,message="give the RequestId that the CLB call returned, or dealName for a prepaid order"
+// +kubebuilder:validation:XValidation:rule="!has(self.requestId) || !has(self.dealName)",fieldPath=".dealName",reason=FieldValueForbidden,message="give requestId or dealName, not both: remove dealName if the call returned a RequestId"
+// +kubebuilder:validation:XValidation:rule="has(self.requestId) == has(oldSelf.requestId) && has(self.dealName) == has(oldSelf.dealName)",message="requestId and dealName are immutable, neither can be added or removed: create another CLBTask to follow another request"
+// +kubebuilder:validation:XValidation:rule="!has(self.dealName) || !has(self.product) || self.product == 'clb'",fieldPath=".dealName",reason=FieldValueForbidden,message="gwlb knows no orders: give the requestId of the call instead of dealName"
+// +kubebuilder:validation:XValidation:rule="(!has(self.product) || self.product == 'clb') == (!has(oldSelf.product) || oldSelf.product == 'clb')",fieldPath=".product",message="product is immutable, and clb if it is absent: create another CLBTask to follow a request of another product"
+// +kubebuilder:validation:XValidation:rule="!has(oldSelf.action) || has(self.action)",fieldPath=".action",message="action is immutable once it is set: keep it, or create another CLBTask"
 type CLBTaskSpec struct {
-	// requestId is the RequestId that the mutating CLB call returned, for
-	// example the one of CreateLoadBalancer. It is what DescribeTaskStatus takes
-	// as TaskId. Immutable: a verdict belongs to one request.
-	// +required
+	// requestId is the RequestId that the mutating call returned, for example the one
+	// of CreateLoadBalancer. It is what DescribeTaskStatus takes as TaskId. Either
+	// requestId or dealName is given. Immutable: a verdict belongs to one request.
+	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=128
 	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]*$')",message="requestId may hold letters, digits, '-' and '_' only: give the RequestId exactly as the CLB call returned it"
 	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="requestId is immutable: create another CLBTask to follow another request"
 	RequestID string `json:"requestId,omitempty"`
+
+	// dealName is the name of a prepaid order, as the call that placed it returned as
+	// DealName. It takes the place of requestId; prefer that if the call returned
+	// both. Product clb only. Immutable.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=128
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[A-Za-z0-9_-]*$')",message="dealName may hold letters, digits, '-' and '_' only: give the DealName exactly as the CLB call returned it"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="dealName is immutable: create another CLBTask to follow another order"
+	DealName string `json:"dealName,omitempty"`
+
+	// product is whose API the request was sent to: clb, which is meant if it is
+	// absent, or gwlb for a gateway load balancer. Immutable.
+	// +optional
+	Product Product `json:"product,omitempty"`
+
+	// action is the call that made the request, such as CreateListener. It is shown
+	// to people, and changes nothing about how the request is followed. It may be set
+	// later, once.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:XValidation:rule="self.matches('^([A-Z][A-Za-z0-9]{1,63})?$')",message="action must be the name of an API call, such as CreateListener"
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="action is immutable once it is set: create another CLBTask if it is wrong"
+	Action string `json:"action,omitempty"`
 
 	// region is the Tencent Cloud region that the request was sent to, for
 	// example ap-guangzhou, na-siliconvalley or ap-shanghai-fsi. Immutable.
@@ -177,6 +219,9 @@ type CLBTaskStatus struct {
 // +kubebuilder:printcolumn:name="Region",type=string,JSONPath=`.spec.region`
 // +kubebuilder:printcolumn:name="Request ID",type=string,JSONPath=`.spec.requestId`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Product",type=string,priority=1,JSONPath=`.spec.product`
+// +kubebuilder:printcolumn:name="Deal Name",type=string,priority=1,JSONPath=`.spec.dealName`
+// +kubebuilder:printcolumn:name="Action",type=string,priority=1,JSONPath=`.spec.action`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.message`
 // +kubebuilder:printcolumn:name="Load Balancers",type=string,priority=1,JSONPath=`.status.loadBalancerIds`
 type CLBTask struct {

@@ -145,7 +145,10 @@ func (c *crd) validate(before, after *object) field.ErrorList {
 	if before == nil {
 		return problems
 	}
-	immutable := [][]string{{"spec", "requestId"}, {"spec", "region"}}
+	immutable := [][]string{{"spec", "requestId"}, {"spec", "dealName"}, {"spec", "product"}, {"spec", "region"}}
+	if text(before, "spec", "action") != "" {
+		immutable = append(immutable, []string{"spec", "action"})
+	}
 	if phase := text(before, "status", "phase"); phase == "Succeeded" || phase == "Failed" {
 		immutable = append(immutable, []string{"status", "phase"})
 	}

@@ -99,6 +99,24 @@ func TestWrites(t *testing.T) {
 			},
 			fails: apierrors.IsInvalid,
 		},
+		"an action may be set later": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				task.Spec.Action = "CreateRule"
+				return c.Update(ctx, task)
+			},
+			check: func(_, after *v1alpha1.CLBTask) bool { return after.Spec.Action == "CreateRule" },
+		},
+		"an action is set once": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				task.Spec.Action = "CreateRule"
+				if err := c.Update(ctx, task); err != nil {
+					return err
+				}
+				task.Spec.Action = ""
+				return c.Update(ctx, task)
+			},
+			fails: apierrors.IsInvalid,
+		},
 		"an update needs a version": {
 			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
 				task.ResourceVersion = ""
