@@ -10,25 +10,26 @@ type handler func(s *Simulator, r *request) (response any, refusal *APIError)
 
 // actions has everything that the simulator can do.
 var actions = map[action]handler{
-	{"clb", "2018-03-17", "DescribeTaskStatus"}: (*Simulator).describeTaskStatus,
+	{CLB, "2018-03-17", "DescribeTaskStatus"}:  (*Simulator).describeTaskStatus,
+	{GWLB, "2024-09-06", "DescribeTaskStatus"}: (*Simulator).describeTaskStatus,
 	webIdentity:                                (*Simulator).assumeRole,
 	{"sts", "2018-08-13", "AssumeRole"}:        (*Simulator).assumeRole,
 	{"sts", "2018-08-13", "GetCallerIdentity"}: (*Simulator).getCallerIdentity,
 }
 
-// describeTaskStatus implements API page 214/33823.
+// describeTaskStatus implements API pages 214/33823 of clb and 1782/111700 of gwlb.
 func (s *Simulator) describeTaskStatus(r *request) (any, *APIError) {
-	id := r.text("TaskId")
-	if id == "" {
-		return nil, missing("TaskId")
+	key, refusal := keyOf(r)
+	if refusal != nil {
+		return nil, refusal
 	}
-	t, ok := s.tasks[id]
-	if task, describes := named(id); !ok && describes {
+	t, ok := s.tasks[key]
+	if task, describes := named(key.id); !ok && describes {
 		t, ok = &task, true
-		s.tasks[id] = t
+		s.tasks[key] = t
 	}
 	if !ok || t.Region != "" && t.Region != r.call.Region {
-		return nil, refuse(s.config.UnknownTask, "The task %s does not exist.", id)
+		return nil, refuse(s.config.UnknownTask, "The task %s does not exist.", key.id)
 	}
 	if t.started.IsZero() {
 		t.started = r.call.At
@@ -46,6 +47,25 @@ func (s *Simulator) describeTaskStatus(r *request) (any, *APIError) {
 		response.LoadBalancerIDs = t.LoadBalancerIDs
 	}
 	return response, nil
+}
+
+// keyOf returns which task a call is about. clb takes the RequestId of a call or the name
+// of an order, gwlb the former alone.
+func keyOf(r *request) (taskKey, *APIError) {
+	key := taskKey{product: r.call.Service, id: r.call.TaskID}
+	switch deal := r.call.DealName; {
+	case deal == "":
+	case key.product != CLB:
+		return key, refuse("UnknownParameter", "The parameter `DealName` is not recognized.")
+	case key.id != "": // What the real API answers is not documented.
+		return key, refuse("InvalidParameterValue", "Only one of `TaskId` and `DealName` may be given.")
+	default:
+		key.id, key.deal = deal, true
+	}
+	if key.id == "" {
+		return key, missing("TaskId")
+	}
+	return key, nil
 }
 
 // APIError is a refusal as the API words it.

@@ -11,11 +11,14 @@ type Call struct {
 	// At is when the request arrived.
 	At     time.Time
 	Region string
+	// Service is the one that the call is signed for; empty if it is not signed.
+	Service string
 	// Action is the X-TC-Action header.
 	Action string
 	// Host is the Host header.
-	Host   string
-	TaskID string
+	Host string
+	// TaskID and DealName say what is polled.
+	TaskID, DealName string
 	// Language is the X-TC-Language header.
 	Language string
 	// RequestID is that of the reply.

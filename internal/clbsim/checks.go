@@ -44,11 +44,11 @@ func (s *Simulator) admit(r *request) (handler, *APIError) {
 // service.
 func (s *Simulator) verify(r *request, of *action) (refusal *APIError) {
 	header, now := r.http.Header, r.call.At.Unix()
-	a, ok := parseAuthorization(header.Get("Authorization"))
+	a := r.signature
 	credential, known := s.credentials[a.secretID]
 	unix, err := strconv.ParseInt(header.Get("X-TC-Timestamp"), 10, 64)
 	switch {
-	case !ok:
+	case a.service == "":
 		refusal = refuse("AuthFailure.InvalidAuthorization", "The Authorization header is not one of %s.", algorithm)
 	case !known:
 		refusal = refuse("AuthFailure.SecretIdNotFound", "The SecretId is not found, please ensure that your SecretId is correct.")

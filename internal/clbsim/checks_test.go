@@ -47,7 +47,8 @@ func TestRefusals(t *testing.T) {
 		"a clock 301 s early is refused":           {signedAt: 301 * time.Second, code: "AuthFailure.SignatureExpire"},
 		"a timestamp is required":                  {edit: header("X-TC-Timestamp", ""), code: "AuthFailure.SignatureExpire"},
 		"another action is refused":                {edit: header("X-TC-Action", "CreateLoadBalancer"), code: "InvalidAction"},
-		"another version is refused":               {edit: header("X-TC-Version", "2024-09-06"), code: "InvalidAction"},
+		"another version is refused":               {edit: header("X-TC-Version", "2024-09-07"), code: "InvalidAction"},
+		"a version of gwlb is not one of clb":      {edit: header("X-TC-Version", "2024-09-06"), tamper: replace("/gwlb/", "/clb/"), code: "AuthFailure.SignatureFailure"},
 		"a form is refused":                        {edit: header("Content-Type", "application/x-www-form-urlencoded"), code: "UnsupportedProtocol"},
 		"GET is refused":                           {edit: func(r *http.Request) { r.Method = http.MethodGet }, code: "UnsupportedProtocol"},
 		"another path is refused":                  {edit: func(r *http.Request) { r.URL.Path = "/v2" }, code: "UnsupportedProtocol"},
@@ -67,11 +68,20 @@ func TestRefusals(t *testing.T) {
 		"a JSON object is required":                {body: `null`, code: "InvalidParameter.FormatError"},
 		"a TaskId is required":                     {body: `{"taskid":"t"}`, code: "MissingParameter"},
 		"a TaskId must exist":                      {body: `{"TaskId":"other"}`, code: "InvalidParameter"},
+		"a DealName does instead":                  {body: `{"DealName":"d"}`},
+		"a DealName must exist":                    {body: `{"DealName":"t"}`, code: "InvalidParameter"},
+		"a DealName is no TaskId":                  {body: `{"TaskId":"d"}`, code: "InvalidParameter"},
+		"one of the two is enough":                 {body: `{"TaskId":"t","DealName":"d"}`, code: "InvalidParameterValue"},
+		"gwlb has tasks of its own":                {body: `{"TaskId":"g"}`, edit: header("X-TC-Version", "2024-09-06")},
+		"clb does not know them":                   {body: `{"TaskId":"g"}`, code: "InvalidParameter"},
+		"gwlb does not know those of clb":          {edit: header("X-TC-Version", "2024-09-06"), code: "InvalidParameter"},
+		"gwlb knows no orders":                     {body: `{"DealName":"d"}`, edit: header("X-TC-Version", "2024-09-06"), code: "UnknownParameter"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			s, _ := newTestSimulator(Config{})
-			s.AddTask(Task{ID: "t"})
+			s.AddTask(Task{ID: "t", DealName: "d"})
+			s.AddTask(Task{ID: "g", Product: GWLB})
 			if test.body == "" {
 				test.body = `{"TaskId":"t"}`
 			}

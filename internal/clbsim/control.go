@@ -10,6 +10,7 @@ import (
 // process:
 //
 //	POST   /simulator/tasks    {"requestId": "t1", "duration": "5s", "result": "failed", "message": "no quota"}
+//	POST   /simulator/tasks    {"dealName": "20261129000001"}
 //	POST   /simulator/faults   {"kind": "HTTPResponse", "statusCode": 502, "share": 0.5}
 //	DELETE /simulator/faults   removes all
 //	GET    /simulator/stats

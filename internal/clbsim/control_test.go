@@ -45,6 +45,8 @@ func TestControlChecks(t *testing.T) {
 		"a task gets an ID":              {`POST tasks {"region":"ap-guangzhou","fromFirstPoll":true,"message":"m","loadBalancerIds":["lb-1"]}`, 200, `{"requestId":"`},
 		"an unknown field is refused":    {`POST tasks {"durration":"1s"}`, 400, `unknown field "durration"`},
 		"a duration must be one":         {`POST tasks {"duration":"soon"}`, 400, `invalid duration "soon"`},
+		"a product must be known":        {`POST tasks {"product":"alb"}`, 400, `unknown product "alb"`},
+		"a product may be given":         {`POST tasks {"product":"gwlb","requestId":"g"}`, 200, `{"requestId":"g"}`},
 		"a result must be known":         {`POST tasks {"result":"done"}`, 400, `unknown result "done"`},
 		"an HTTP response is added":      {`POST faults {"kind":"HTTPResponse","statusCode":429,"header":{"Retry-After":["5"]},"body":"x","share":0.5,"region":"ap-beijing"}`, 204, ""},
 		"a kind must be known":           {`POST faults {"kind":"Earthquake"}`, 400, `unknown kind "Earthquake"`},

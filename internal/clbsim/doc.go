@@ -1,5 +1,5 @@
-// Package clbsim simulates the API of Tencent Cloud Load Balancer over HTTP,
-// as far as DescribeTaskStatus goes, for tests, demonstrations and benchmarks.
+// Package clbsim simulates the APIs of Tencent Cloud's load balancers (clb and gwlb)
+// over HTTP, as far as DescribeTaskStatus goes, for tests, demonstrations and benchmarks.
 // For keys that rotate it also has what issues and names them: three actions of
 // STS, and the metadata service of a machine.
 //

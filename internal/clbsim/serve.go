@@ -19,6 +19,7 @@ type request struct {
 	http       *http.Request
 	body       []byte
 	parameters map[string]any // Nil if the body is no JSON object.
+	signature  authorization  // Not verified yet; zero if there is none.
 	signer     Credential     // Verified. It has no SecretID if the call needs no signature.
 	call       Call
 }
@@ -50,8 +51,10 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Language:  r.Header.Get("X-TC-Language"),
 		RequestID: simulated + newUUID(),
 	}}
+	req.signature, _ = parseAuthorization(r.Header.Get("Authorization"))
+	req.call.Service = req.signature.service
 	if json.Unmarshal(body, &req.parameters) == nil {
-		req.call.TaskID = req.text("TaskId")
+		req.call.TaskID, req.call.DealName = req.text("TaskId"), req.text("DealName")
 	}
 	half := s.config.RoundTrip / 2
 	wait(r.Context(), half)

@@ -30,7 +30,10 @@ func parseAuthorization(header string) (a authorization, ok bool) {
 	}
 	a = authorization{parts[1], parts[2], parts[3], strings.Split(parts[4], ";"), parts[5]}
 	// The page requires at least these two.
-	return a, slices.Contains(a.signedHeaders, "content-type") && slices.Contains(a.signedHeaders, "host")
+	if !slices.Contains(a.signedHeaders, "content-type") || !slices.Contains(a.signedHeaders, "host") {
+		return authorization{}, false
+	}
+	return a, true
 }
 
 // sign computes the signature v3 of a POST to "/", in hexadecimal digits. It is

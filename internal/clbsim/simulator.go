@@ -61,7 +61,7 @@ type Simulator struct {
 	credentials map[string]Credential // By secret ID.
 	roles       map[string]Role       // By ARN.
 	random      *rand.Rand
-	tasks       map[string]*Task
+	tasks       map[taskKey]*Task
 	faults      []Fault
 	buckets     map[bucketKey]*bucket
 	accounts    map[string]AccountStats
@@ -84,7 +84,7 @@ func New(config Config) *Simulator {
 		credentials: map[string]Credential{},
 		random:      rand.New(rand.NewPCG(config.Seed, 0)),
 		roles:       map[string]Role{},
-		tasks:       map[string]*Task{},
+		tasks:       map[taskKey]*Task{},
 		buckets:     map[bucketKey]*bucket{},
 		accounts:    map[string]AccountStats{},
 	}

@@ -40,9 +40,11 @@ func signedRequest(now time.Time, body string, edit func(*http.Request)) *http.R
 	if edit != nil {
 		edit(r)
 	}
-	a := authorization{date: now.UTC().Format(time.DateOnly), service: "clb", signedHeaders: []string{"content-type", "host"}}
-	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s/clb/tc3_request, SignedHeaders=content-type;host, Signature=%s",
-		algorithm, testCredential.SecretID, a.date, sign(r, []byte(body), a, testCredential.SecretKey)))
+	// The version tells the service.
+	service := map[bool]string{true: "gwlb", false: "clb"}[r.Header.Get("X-TC-Version") == "2024-09-06"]
+	a := authorization{date: now.UTC().Format(time.DateOnly), service: service, signedHeaders: []string{"content-type", "host"}}
+	r.Header.Set("Authorization", fmt.Sprintf("%s Credential=%s/%s/%s/tc3_request, SignedHeaders=content-type;host, Signature=%s",
+		algorithm, testCredential.SecretID, a.date, service, sign(r, []byte(body), a, testCredential.SecretKey)))
 	return r
 }
 
@@ -208,7 +210,7 @@ func TestLog(t *testing.T) {
 	t.Parallel()
 	s, now := newTestSimulator(Config{LogLimit: 4})
 	want := Call{
-		At: *now, Region: "ap-guangzhou", Action: "DescribeTaskStatus", Host: "clb.tencentcloudapi.com", TaskID: "0", Language: "en-US",
+		At: *now, Region: "ap-guangzhou", Service: "clb", Action: "DescribeTaskStatus", Host: "clb.tencentcloudapi.com", TaskID: "0", Language: "en-US",
 		RequestID: poll(t, s, "0").RequestID, Code: "InvalidParameter",
 	}
 	if call := s.Calls()[0]; call != want || len(want.RequestID) != len(simulated)+36 {
