@@ -150,7 +150,7 @@ func (w writer) expired(answered bool) v1alpha1.CLBTaskStatus {
 
 // unknown ends a task without a verdict: the API cannot tell.
 func (w writer) unknown(err *clb.Error) v1alpha1.CLBTaskStatus {
-	reason, text := problems[err.Problem].reason, finalText(w.task.Spec, err)
+	reason, text := problems[err.Problem].reason, endText(w.task.Spec, err)
 	status := w.next(v1alpha1.PhaseUnknown, err.RequestID,
 		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, text),
 		condition(v1alpha1.ConditionSucceeded, metav1.ConditionUnknown, reason, text),

@@ -22,7 +22,7 @@ const (
 
 // String returns the subject as metrics name it.
 func (s Subject) String() string {
-	return [...]string{AboutRequest: "request", AboutEndpoint: "endpoint", AboutAccount: "account", AboutQuota: "quota"}[s]
+	return [...]string{AboutRequest: "request", AboutEndpoint: "endpoint", AboutAccount: "{account}", AboutQuota: "quota"}[s]
 }
 
 // Failure is what a poll failed with, as far as conditions name it.
@@ -90,34 +90,32 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemAPIUnavailable: {
 		reason: v1alpha1.ReasonAPIUnavailable, about: AboutEndpoint,
-		ongoing: orAction(text("The CLB API answers with errors of its own; polling goes on.")),
+		ongoing: orAction(text("The {API} API answers with errors of its own; polling goes on.")),
 	},
 	clb.ProblemQueryRefused: {
 		reason: v1alpha1.ReasonQueryRefused, about: AboutEndpoint,
-		ongoing: withCode("The CLB API refuses to tell the status (%s); polling goes on."),
+		ongoing: text("The {API} API refuses to tell the status ({code}); polling goes on."),
 	},
 	clb.ProblemAPIUnreachable: {
 		reason: v1alpha1.ReasonAPIUnreachable, about: AboutEndpoint,
-		ongoing: orAction(text("No usable answer comes from the CLB API; polling goes on. If this lasts, check the operator's network and proxy.")),
+		ongoing: orAction(text("No usable answer comes from the {API} API; polling goes on. If this lasts, check the operator's network and proxy.")),
 	},
 	clb.ProblemUnexpectedAnswer: {
 		reason: v1alpha1.ReasonUnexpectedAnswer, about: AboutEndpoint,
-		ongoing: text("The CLB API answers without a known task status; polling goes on."),
+		ongoing: text("The {API} API answers without a known task status; polling goes on."),
 	},
 	clb.ProblemCertificateUntrusted: {
 		reason: v1alpha1.ReasonCertificateUntrusted, about: AboutEndpoint, needsIntervention: true,
-		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string {
+		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
 			if f.Action != "" {
 				return fmt.Sprintf("There is no key to poll with, since the certificate of the endpoint of %s is not trusted: check --sts-endpoint and --ca-file.", f.Action)
 			}
-			return "The certificate of the CLB endpoint is not trusted: check --clb-endpoint and --ca-file."
+			return say("The certificate of the {API} endpoint is not trusted: check --clb-endpoint and --ca-file.", spec)
 		},
 	},
 	clb.ProblemEndpointRefused: {
 		reason: v1alpha1.ReasonEndpointRefused, about: AboutEndpoint, needsIntervention: true,
-		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
-			return fmt.Sprintf("The endpoint refuses DescribeTaskStatus in %s (%s): check --clb-endpoint and --clb-root-domain.", spec.Region, f.Code)
-		},
+		ongoing: text("The endpoint refuses DescribeTaskStatus in {region} ({code}): check --clb-endpoint and --clb-root-domain."),
 	},
 	clb.ProblemCredentialsMissing: {
 		reason: v1alpha1.ReasonCredentialsMissing, about: AboutAccount, needsIntervention: true,
@@ -127,49 +125,49 @@ var problems = map[clb.Problem]problem{
 	},
 	clb.ProblemCredentialsRejected: {
 		reason: v1alpha1.ReasonCredentialsRejected, about: AboutAccount, needsIntervention: true,
-		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string {
+		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
 			if f.Action != "" {
 				return fmt.Sprintf("Tencent Cloud refuses %s (%s), so there is no key to poll with: check the role, its trust policy and the key that assumes it.", f.Action, f.code())
 			}
-			return fmt.Sprintf("The CLB API rejects the credentials (%s): check the SecretId, the SecretKey and the token's lifetime.", f.code())
+			return say("The {API} API rejects the credentials ({code}): check the SecretId, the SecretKey and the token's lifetime.", spec, "{code}", f.code())
 		},
 	},
 	clb.ProblemClockSkew: {
 		reason: v1alpha1.ReasonClockSkew, about: AboutAccount, needsIntervention: true,
-		ongoing: func(_ v1alpha1.CLBTaskSpec, f *Failure) string { return skewText(f.Skew) },
+		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string { return say(skewText(f.Skew), spec) },
 	},
 	clb.ProblemAccessDenied: {
 		reason: v1alpha1.ReasonAccessDenied, about: AboutAccount, needsIntervention: true,
-		ongoing: withCode("The account may not call clb:DescribeTaskStatus (%s): allow this action in CAM."),
+		ongoing: text("The account may not call {product}:DescribeTaskStatus ({code}): allow this action in CAM."),
 	},
 	clb.ProblemTaskNotFound: {
 		reason: v1alpha1.ReasonTaskNotFound, about: AboutRequest, mayAppear: true,
 		ongoing: func(spec v1alpha1.CLBTaskSpec, f *Failure) string {
-			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s yet; polling goes on.", spec.RequestID, spec.Region, forAccount(f.Account))
+			return say("The {API} API does not know {request} in {region}{account} yet; polling goes on.", spec, "{account}", forAccount(f.Account))
 		},
 		final: func(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
-			return fmt.Sprintf("The CLB API does not know request ID %s in %s%s: check them", spec.RequestID, spec.Region, forAccount(err.Account))
+			return say("The {API} API does not know {request} in {region}{account}: check them", spec, "{account}", forAccount(err.Account))
 		},
 	},
 	clb.ProblemLoadBalancerNotFound: {
 		reason: v1alpha1.ReasonLoadBalancerNotFound, about: AboutRequest, mayAppear: true,
-		ongoing: withRequest("The load balancer of request ID %s in %s is not there; polling goes on."),
-		final:   finalWithRequest("The load balancer of request ID %s in %s is gone, so the API cannot tell how the request ended"),
+		ongoing: text("The load balancer of {request} in {region} is not there; polling goes on."),
+		final:   finalText("The load balancer of {request} in {region} is gone, so the API cannot tell how the request ended"),
 	},
 	clb.ProblemInvalidRegion: {
 		reason: v1alpha1.ReasonInvalidRegion, about: AboutRequest, needsIntervention: true,
-		ongoing: withRequest("The CLB API does not serve request ID %s in region %s: check the region."),
-		final:   finalWithRequest("The CLB API does not serve request ID %s in region %s: check the region"),
+		ongoing: text("The {API} API does not serve {request} in region {region}: check the region."),
+		final:   finalText("The {API} API does not serve {request} in region {region}: check the region"),
 	},
 	clb.ProblemInvalidRequest: {
 		reason: v1alpha1.ReasonInvalidRequest, about: AboutRequest, needsIntervention: true,
-		ongoing: withCode("The CLB API refuses the query as malformed (%s): check requestId and region."),
-		final: func(_ v1alpha1.CLBTaskSpec, err *clb.Error) string {
+		ongoing: text("The {API} API refuses the query as malformed ({code}): check {field} and region."),
+		final: func(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
 			if err.Message == "" {
-				return "The CLB API refuses the query as malformed: check requestId and region"
+				return say("The {API} API refuses the query as malformed: check {field} and region", spec)
 			}
 			// The API's own words name the parameter.
-			return "The CLB API refuses the query as malformed: " + trimStop(truncate(err.Message, v1alpha1.MaxMessageLength))
+			return say("The {API} API refuses the query as malformed: ", spec) + trimStop(truncate(err.Message, v1alpha1.MaxMessageLength))
 		},
 	},
 }
@@ -182,9 +180,9 @@ func NeedsIntervention(p clb.Problem) bool { return problems[p].needsInterventio
 
 func mayAppear(p clb.Problem) bool { return problems[p].mayAppear }
 
-// finalText says why a task ended without a verdict. It is written once, so it names
+// endText says why a task ended without a verdict. It is written once, so it names
 // the code and the call.
-func finalText(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
+func endText(spec v1alpha1.CLBTaskSpec, err *clb.Error) string {
 	return fmt.Sprintf("%s. Code %s%s.", problems[err.Problem].final(spec, err), err.Code, ofCall(err.RequestID))
 }
 
@@ -196,7 +194,11 @@ func forAccount(account string) string {
 }
 
 func text(sentence string) func(v1alpha1.CLBTaskSpec, *Failure) string {
-	return func(v1alpha1.CLBTaskSpec, *Failure) string { return sentence }
+	return func(spec v1alpha1.CLBTaskSpec, f *Failure) string { return say(sentence, spec, "{code}", f.code()) }
+}
+
+func finalText(sentence string) func(v1alpha1.CLBTaskSpec, *clb.Error) string {
+	return func(spec v1alpha1.CLBTaskSpec, _ *clb.Error) string { return say(sentence, spec) }
 }
 
 // orAction is a text for failures of DescribeTaskStatus. Those of another call brought no
@@ -210,30 +212,14 @@ func orAction(ongoing func(v1alpha1.CLBTaskSpec, *Failure) string) func(v1alpha1
 	}
 }
 
-func withCode(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {
-	return func(_ v1alpha1.CLBTaskSpec, f *Failure) string { return fmt.Sprintf(format, f.code()) }
-}
-
-func withRequest(format string) func(v1alpha1.CLBTaskSpec, *Failure) string {
-	return func(spec v1alpha1.CLBTaskSpec, _ *Failure) string {
-		return fmt.Sprintf(format, spec.RequestID, spec.Region)
-	}
-}
-
-func finalWithRequest(format string) func(v1alpha1.CLBTaskSpec, *clb.Error) string {
-	return func(spec v1alpha1.CLBTaskSpec, _ *clb.Error) string {
-		return fmt.Sprintf(format, spec.RequestID, spec.Region)
-	}
-}
-
 func skewText(skew time.Duration) string {
 	const remedy = "synchronise the node's clock"
 	switch minutes := int(skew.Abs().Round(time.Minute).Minutes()); {
 	case minutes == 0:
-		return "The CLB API finds the signature expired: " + remedy + "."
+		return "The {API} API finds the signature expired: " + remedy + "."
 	case skew > 0:
-		return fmt.Sprintf("The operator's clock is some %d minutes ahead of the CLB API's: %s.", minutes, remedy)
+		return fmt.Sprintf("The operator's clock is some %d minutes ahead of the {API} API's: %s.", minutes, remedy)
 	default:
-		return fmt.Sprintf("The operator's clock is some %d minutes behind the CLB API's: %s.", minutes, remedy)
+		return fmt.Sprintf("The operator's clock is some %d minutes behind the {API} API's: %s.", minutes, remedy)
 	}
 }

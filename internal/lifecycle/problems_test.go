@@ -43,7 +43,7 @@ func TestProblems(t *testing.T) {
 			}
 			for _, message := range []string{"", "as the API says", "It ends with a stop."} {
 				err := &clb.Error{Problem: p, Code: "Some.Code", Message: message, RequestID: "call-1"}
-				if text := finalText(spec, err); !isSentence(text) || !strings.Contains(text, ". Code Some.Code (API request ID call-1).") {
+				if text := endText(spec, err); !isSentence(text) || !strings.Contains(text, ". Code Some.Code (API request ID call-1).") {
 					t.Errorf("its final text is %q", text)
 				}
 			}
@@ -112,7 +112,7 @@ func TestTexts(t *testing.T) {
 	spec := v1alpha1.CLBTaskSpec{RequestID: "r-1", Region: "ap-guangzhou", ActiveDeadlineSeconds: 600}
 	ongoing := func(f Failure) string { return problems[f.Problem].ongoing(spec, &f) }
 	final := func(p clb.Problem, message string) string {
-		return finalText(spec, &clb.Error{Problem: p, Code: "C", Message: message, RequestID: "call-1"})
+		return endText(spec, &clb.Error{Problem: p, Code: "C", Message: message, RequestID: "call-1"})
 	}
 	for sentence, test := range map[string]struct{ got, want string }{
 		"a clock that is ahead":         {ongoing(Failure{Problem: clb.ProblemClockSkew, Skew: 7 * time.Minute}), "The operator's clock is some 7 minutes ahead of the CLB API's: synchronise the node's clock."},
@@ -133,6 +133,45 @@ func TestTexts(t *testing.T) {
 	} {
 		if test.got != test.want {
 			t.Errorf("%s: %q, want %q", sentence, test.got, test.want)
+		}
+	}
+}
+
+// A deal name is called one, and another product's API by its own name.
+func TestTextsOfOthers(t *testing.T) {
+	for p, entry := range problems {
+		for sentence, test := range map[string]struct {
+			spec  v1alpha1.CLBTaskSpec
+			wrong []string
+		}{
+			"an order":        {v1alpha1.CLBTaskSpec{DealName: "d-1", Region: "ap-guangzhou"}, []string{"request ID", "requestId", "GWLB", "gwlb"}},
+			"a request":       {v1alpha1.CLBTaskSpec{RequestID: "r-1", Region: "ap-guangzhou", Product: v1alpha1.ProductCLB}, []string{"deal", "GWLB", "gwlb"}},
+			"gwlb":            {v1alpha1.CLBTaskSpec{RequestID: "r-1", Region: "ap-guangzhou", Product: v1alpha1.ProductGWLB}, []string{"deal", "The CLB", "the CLB", " clb:"}},
+			"nothing is left": {v1alpha1.CLBTaskSpec{RequestID: "{region}", Region: "{request}", Product: v1alpha1.ProductGWLB}, []string{"{API}", "{code}", "{account}", "{field}", "{product}"}},
+		} {
+			texts := []string{entry.ongoing(test.spec, &Failure{Problem: p, Code: "C", Skew: time.Hour}), entry.ongoing(test.spec, &Failure{Problem: p, Code: "C"})}
+			if entry.final != nil {
+				texts = append(texts, endText(test.spec, &clb.Error{Problem: p, Code: "C"}), endText(test.spec, &clb.Error{Problem: p, Code: "C", Message: "M"}))
+			}
+			for _, text := range texts {
+				for _, wrong := range test.wrong {
+					if strings.Contains(text, wrong) {
+						t.Errorf("%s, %s: %q has %q", p, sentence, text, wrong)
+					}
+				}
+			}
+		}
+	}
+	deal := v1alpha1.CLBTaskSpec{DealName: "d-1", Region: "ap-guangzhou"}
+	gateway := v1alpha1.CLBTaskSpec{RequestID: "r-1", Region: "ap-guangzhou", Product: v1alpha1.ProductGWLB}
+	for got, want := range map[string]string{
+		endText(deal, &clb.Error{Problem: clb.ProblemTaskNotFound, Code: "C", Account: "1/2"}):    "The CLB API does not know deal name d-1 in ap-guangzhou for the account of 1/2: check them. Code C.",
+		endText(deal, &clb.Error{Problem: clb.ProblemInvalidRequest, Code: "C"}):                  "The CLB API refuses the query as malformed: check dealName and region. Code C.",
+		endText(gateway, &clb.Error{Problem: clb.ProblemTaskNotFound, Code: "C"}):                 "The GWLB API does not know request ID r-1 in ap-guangzhou: check them. Code C.",
+		problems[clb.ProblemAccessDenied].ongoing(gateway, &Failure{Code: "C", Source: "Secret"}): "The account may not call gwlb:DescribeTaskStatus (C; source: Secret): allow this action in CAM.",
+	} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
 		}
 	}
 }

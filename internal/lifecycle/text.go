@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -8,6 +9,18 @@ import (
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
+
+// say fills in a sentence about the request of a task: {API}, {product}, {request},
+// {field} and {region}, and what else is given as pairs. Only here is it said what the
+// spec names the request by: a deal name is no request ID.
+func say(sentence string, spec v1alpha1.CLBTaskSpec, more ...string) string {
+	product, request, field := string(cmp.Or(spec.Product, v1alpha1.ProductCLB)), "request ID "+spec.RequestID, "requestId"
+	if spec.DealName != "" {
+		request, field = "deal name "+spec.DealName, "dealName"
+	}
+	values := []string{"{API}", strings.ToUpper(product), "{product}", product, "{request}", request, "{field}", field, "{region}", spec.Region}
+	return strings.NewReplacer(append(values, more...)...).Replace(sentence)
+}
 
 func failedText(status clb.TaskStatus) string {
 	if status.Message == "" {
