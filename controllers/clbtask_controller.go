@@ -21,6 +21,7 @@ type reconciler struct {
 	statuses *statusWriter
 	policy   lifecycle.Policy
 	poller   *poller
+	actions  *actionWarner
 }
 
 // Reconcile writes what follows from the task, the time and what is known of its
@@ -33,6 +34,7 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if !task.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, nil
 	}
+	r.actions.look(task)
 	now := time.Now()
 	history, health := r.poller.look(requestOf(task))
 	decision := r.policy.Decide(task, history, health, now)
@@ -87,6 +89,9 @@ func (w *statusWriter) report(ctx context.Context, old v1alpha1.CLBTaskStatus, t
 		verdicts.WithLabelValues(string(task.Status.Phase), ready.Reason).Inc()
 		verdictSeconds.WithLabelValues(string(task.Status.Phase)).Observe(time.Since(task.CreationTimestamp.Time).Seconds())
 	}
-	log.FromContext(ctx).Info(event, "requestID", task.Spec.RequestID, "region", task.Spec.Region,
-		"phase", task.Status.Phase, "reason", ready.Reason, "apiRequestID", task.Status.APIRequestID)
+	fields := requestOf(task).logFields("phase", task.Status.Phase, "reason", ready.Reason, "apiRequestID", task.Status.APIRequestID)
+	if task.Spec.Action != "" {
+		fields = append(fields, "action", task.Spec.Action)
+	}
+	log.FromContext(ctx).Info(event, fields...)
 }

@@ -59,11 +59,24 @@ func (key) Credential(context.Context) (clb.Credential, error) { return clb.Cred
 
 func (k key) Account() string { return string(k) }
 
-func (c *cloud) Endpoint(region string) clb.Endpoint {
+func (c *cloud) Endpoint(product clb.Product, region string) clb.Endpoint {
 	if c.host != nil {
 		return clb.Endpoint{Scheme: "https", Host: c.host(region)}
 	}
-	return clb.Endpoint{Scheme: "https", Host: "clb.example"}
+	return clb.Endpoint{Scheme: "https", Host: string(product) + ".example"}
+}
+
+// nameIn is what a request is called in tasks: its ID, of another product than clb with
+// that before it, or "deal/" and its name.
+func nameIn(q clb.TaskQuery) string {
+	switch {
+	case q.DealName != "":
+		return "deal/" + q.DealName
+	case q.Product != clb.CLB:
+		return string(q.Product) + "/" + q.TaskID
+	default:
+		return q.TaskID
+	}
 }
 
 // add lets the cloud know a request that ends after some time, or never for a negative one.
@@ -96,7 +109,7 @@ func (c *cloud) polled(id string) []poll {
 	defer c.mu.Unlock()
 	var found []poll
 	for _, p := range c.polls {
-		if id == "" || p.TaskID == id {
+		if id == "" || nameIn(p.TaskQuery) == id {
 			found = append(found, p)
 		}
 	}
@@ -131,7 +144,7 @@ func (c *cloud) arrive(q clb.TaskQuery) (clb.TaskStatus, *clb.Error) {
 			return clb.TaskStatus{}, err
 		}
 	}
-	task, known := c.tasks[q.TaskID]
+	task, known := c.tasks[nameIn(q)]
 	status := clb.TaskStatus{State: clb.InProgress, RequestID: fmt.Sprint("call-", len(c.polls))}
 	switch ended := !task.ends.IsZero() && !time.Now().Before(task.ends); {
 	case !known:

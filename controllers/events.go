@@ -29,7 +29,11 @@ func emitEvent(recorder events.EventRecorder, task *v1alpha1.CLBTask, ready *met
 	case v1alpha1.ReasonDeadlineExceeded:
 		action = "Expire"
 	}
-	recorder.Eventf(task, nil, kind, ready.Reason, action, "%s", truncateBytes(ready.Message, maxNoteBytes))
+	note := ready.Message
+	if task.Spec.Action != "" {
+		note = task.Spec.Action + ": " + note
+	}
+	recorder.Eventf(task, nil, kind, ready.Reason, action, "%s", truncateBytes(note, maxNoteBytes))
 }
 
 // truncateBytes shortens a text to at most so many bytes, between two characters.

@@ -15,12 +15,13 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/lifecycle"
 	"github.com/clbtask/clbtask-operator/internal/testenv"
 )
 
 // followed is a request that many tasks name; half of them are suspended.
-var followed = request{region: "ap-guangzhou", taskID: "request"}
+var followed = request{product: clb.CLB, region: "ap-guangzhou", taskID: "request"}
 
 // pollerOf returns a poller whose cache holds n tasks of one request, every second one
 // suspended.
@@ -107,7 +108,7 @@ func TestListError(t *testing.T) {
 		queue := workqueue.NewTypedRateLimitingQueue(writeBackoff())
 		defer queue.ShutDown()
 		p.ctx, p.queue = t.Context(), queue
-		broken := request{region: followed.region, taskID: "broken"}
+		broken := request{product: clb.CLB, region: followed.region, taskID: "broken"}
 		p.reader = brokenIndex{Reader: p.reader, broken: broken}
 		p.enqueueSpread([]request{broken, followed})
 		<-time.After(time.Second)

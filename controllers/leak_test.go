@@ -30,6 +30,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -149,7 +150,7 @@ func TestNoSecretLeaks(t *testing.T) {
 func (a *account) leak(w *wire, options credentials.Options, secret bool) {
 	a.Helper()
 	var logs lockedBuffer
-	a.logTo(&logs)
+	logTo(a.T, &a.settings, &logs)
 	a.reader = a.secrets.client(a.T)
 	key := a.add("AKIDleak", temporary(24*time.Hour))
 	w.note("key", key[credentials.KeySecretKey])
@@ -226,19 +227,19 @@ func (a *account) hides(w *wire, texts map[string]string) {
 	}
 }
 
-// logTo writes the log to a buffer, as --zap-log-level=127 does.
-func (a *account) logTo(buffer io.Writer) {
-	a.Helper()
+// logTo lets a manager write its log to a buffer, as --zap-log-level=127 does.
+func logTo(t *testing.T, settings *manager.Options, buffer io.Writer) {
+	t.Helper()
 	var options zap.Options
 	flags := flag.NewFlagSet("", flag.ContinueOnError)
 	options.BindFlags(flags)
 	if err := flags.Parse([]string{"--zap-log-level=127"}); err != nil {
-		a.Fatal(err)
+		t.Fatal(err)
 	}
 	logger := zap.New(zap.UseFlagOptions(&options), zap.WriteTo(buffer))
-	a.settings.Logger = logger
+	settings.Logger = logger
 	// What finds no logger in its context uses the global one, which tests share.
-	a.settings.BaseContext = func() context.Context { return log.IntoContext(context.Background(), logger) }
+	settings.BaseContext = func() context.Context { return log.IntoContext(context.Background(), logger) }
 }
 
 func gathered(t *testing.T) string {

@@ -124,7 +124,7 @@ func (p *polled) Collect(found chan<- prometheus.Metric) {
 	regions := poller.known.tracked()
 	poller.mu.Unlock()
 	for at, count := range regions {
-		tracked[[2]string{poller.api.Endpoint(at.region).Host, string(at.phase)}] += count
+		tracked[[2]string{poller.api.Endpoint(at.product, at.region).Host, string(at.phase)}] += count
 	}
 	for host, stats := range hosts {
 		for _, phase := range []v1alpha1.Phase{v1alpha1.PhasePending, v1alpha1.PhaseRunning} { // Also if it is zero, so that the series goes on.

@@ -23,8 +23,8 @@ import (
 
 // API is what the poller needs of *clb.API.
 type API interface {
-	// Endpoint returns where calls for a region go.
-	Endpoint(region string) clb.Endpoint
+	// Endpoint returns where calls for a product in a region go.
+	Endpoint(product clb.Product, region string) clb.Endpoint
 	// Account identifies the account that the quota counts for.
 	Account() string
 	// DescribeTaskStatus polls once. Its error is a *clb.Error, unless ctx ended.
@@ -110,7 +110,7 @@ func bucketsOf(api API, sources CredentialSources) func(request) polling.Bucket 
 		if source := sources.of(q); source != nil {
 			account = source.Account
 		}
-		return polling.Bucket{Host: api.Endpoint(q.region).Host, Account: account()}
+		return polling.Bucket{Host: api.Endpoint(q.product, q.region).Host, Account: account()}
 	}
 }
 
@@ -144,7 +144,7 @@ func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
 		p.known.histories[q] = lifecycle.History{Begun: now}
 	}
 	p.scheduler.Track(polling.Task[request]{
-		Key: q, Bucket: p.known.bucketOf(q), Region: q.region, Tenant: task.Namespace,
+		Key: q, Bucket: p.known.bucketOf(q), Region: q.area(), Tenant: task.Namespace,
 		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
 	})
 	if expedite {
@@ -216,7 +216,9 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 // about the task.
 func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	begun := time.Now()
-	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{Region: q.region, TaskID: q.taskID, Credentials: p.sources.of(q)})
+	status, err := p.api.DescribeTaskStatus(p.ctx, clb.TaskQuery{
+		Product: q.product, Region: q.region, TaskID: q.taskID, DealName: q.dealName, Credentials: p.sources.of(q),
+	})
 	code, result, class := "OK", "error", ""
 	var failed *clb.Error
 	switch {
@@ -224,8 +226,8 @@ func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 		result = [...]string{clb.Succeeded: "succeeded", clb.Failed: "failed", clb.InProgress: "in_progress"}[status.State]
 	case errors.As(err, &failed):
 		code, class = clb.KnownCode(failed.Code), lifecycle.About(failed.Problem).String()
-		log.FromContext(p.ctx).V(1).Info("DescribeTaskStatus failed", "requestID", q.taskID, "region", q.region, "code", failed.Code,
-			"problem", failed.Problem, "apiRequestID", failed.RequestID, "message", failed.Message)
+		log.FromContext(p.ctx).V(1).Info("DescribeTaskStatus failed", q.logFields("code", failed.Code,
+			"problem", failed.Problem, "apiRequestID", failed.RequestID, "message", failed.Message)...)
 	default:
 		return lifecycle.Observation{}, false
 	}
@@ -253,7 +255,7 @@ func (p *poller) enqueueChanged(q request) {
 	history, health := p.look(q)
 	tasks, err := p.tasks(q.polledKey())
 	if err != nil {
-		log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", "requestID", q.taskID)
+		log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", q.logFields()...)
 	}
 	for i := range tasks {
 		if p.policy.Decide(&tasks[i], history, health, time.Now()).Changed {
@@ -271,7 +273,7 @@ func (p *poller) enqueueSpread(requests []request) {
 	for _, q := range requests {
 		tasks, err := p.tasks(q.polledKey())
 		if err != nil {
-			log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", "requestID", q.taskID)
+			log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", q.logFields()...)
 			continue
 		}
 		for i := range tasks {

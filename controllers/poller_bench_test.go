@@ -18,8 +18,8 @@ import (
 // silent is an API that is never polled.
 type silent struct{}
 
-func (silent) Endpoint(string) clb.Endpoint { return clb.Endpoint{Host: "clb.example"} }
-func (silent) Account() string              { return "account" }
+func (silent) Endpoint(clb.Product, string) clb.Endpoint { return clb.Endpoint{Host: "clb.example"} }
+func (silent) Account() string                           { return "account" }
 func (silent) DescribeTaskStatus(context.Context, clb.TaskQuery) (clb.TaskStatus, error) {
 	return clb.TaskStatus{}, context.Canceled
 }

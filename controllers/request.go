@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -13,28 +14,55 @@ import (
 )
 
 // request is what CLBTasks name and the API is polled for. Those that name the same one
-// share its history and its turns. The region is part of it although request IDs are
-// unique: the answer of one region must not count for a task that names another.
+// share its history and its turns. The product and the region are part of it although
+// request IDs are unique: the answer of one must not count for a task that names another.
 type request struct {
-	region, taskID string
+	product clb.Product // Never empty.
+	region  string
+	// taskID is a request ID; empty if dealName names an order in its place.
+	taskID, dealName string
 	// secret holds the key that polls; zero for the operator's own. What one account is
 	// answered must not count for a task of another.
 	secret types.NamespacedName
 }
 
 func requestOf(task *v1alpha1.CLBTask) request {
-	q := request{region: task.Spec.Region, taskID: task.Spec.RequestID}
+	product := clb.Product(cmp.Or(task.Spec.Product, v1alpha1.ProductCLB))
+	q := request{product: product, region: task.Spec.Region, taskID: task.Spec.RequestID, dealName: task.Spec.DealName}
 	if ref := task.Spec.CredentialsSecretRef; ref != nil {
 		q.secret = types.NamespacedName{Namespace: task.Namespace, Name: ref.Name}
 	}
 	return q
 }
 
+// area is what fails together in a bucket: a region, of one product if several are at a
+// host. Without the permission for one of them, polls of the other still succeed.
+func (q request) area() string {
+	if q.product == clb.CLB {
+		return q.region
+	}
+	return string(q.product) + "/" + q.region
+}
+
+// logFields names the request in the log.
+func (q request) logFields(more ...any) []any {
+	fields := []any{"requestID", q.taskID, "region", q.region}
+	if q.dealName != "" {
+		fields[0], fields[1] = "dealName", q.dealName
+	}
+	if q.product != clb.CLB {
+		fields = append(fields, "product", q.product)
+	}
+	return append(fields, more...)
+}
+
 // requestField is the field index of the tasks that a request is kept for.
 const requestField = "request"
 
 // polledKey is where the index has the tasks that the request is polled for.
-func (q request) polledKey() string { return q.region + "/" + q.taskID + "/" + q.secret.String() }
+func (q request) polledKey() string {
+	return string(q.product) + "/" + q.region + "/" + q.taskID + "/" + q.dealName + "/" + q.secret.String()
+}
 
 // suspendingKey is where the index has the suspended tasks whose status does not say so
 // yet: a verdict that is already known is written instead.
@@ -72,10 +100,10 @@ func outcomeOf(o lifecycle.Observation) (polling.Outcome, time.Duration) {
 	}
 }
 
-// place is what requests share: the quota bucket, and the region in it.
+// place is what requests share: the quota bucket, and the area in it.
 type place struct {
 	bucket polling.Bucket
-	region string
+	area   string
 }
 
 // maxPlaces bounds the places that are remembered. A region is text that users write,
@@ -96,7 +124,7 @@ func newWorld(bucketOf func(request) polling.Bucket) (world, error) {
 }
 
 func (w *world) placeOf(q request) place {
-	return place{bucket: w.bucketOf(q), region: q.region}
+	return place{bucket: w.bucketOf(q), area: q.area()}
 }
 
 // healthAt returns how the polls of a place go.
@@ -107,8 +135,9 @@ func (w *world) healthAt(at place) lifecycle.Health {
 
 // regionPhase is what tracked counts by.
 type regionPhase struct {
-	region string
-	phase  v1alpha1.Phase
+	product clb.Product
+	region  string
+	phase   v1alpha1.Phase
 }
 
 // tracked counts the requests. It looks at each.
@@ -119,7 +148,7 @@ func (w *world) tracked() map[regionPhase]int {
 		if history.Status != nil {
 			phase = v1alpha1.PhaseRunning
 		}
-		counts[regionPhase{q.region, phase}]++
+		counts[regionPhase{q.product, q.region, phase}]++
 	}
 	return counts
 }
@@ -155,7 +184,7 @@ func (w *world) observe(q request, o lifecycle.Observation, sent time.Time, comm
 	}
 	var concerned []request
 	for other := range w.histories {
-		if other.region == q.region && w.bucketOf(other) == at.bucket {
+		if other.region == q.region && w.placeOf(other) == at {
 			concerned = append(concerned, other)
 		}
 	}

@@ -104,7 +104,12 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 	if err != nil {
 		return err
 	}
-	statuses := &statusWriter{client: mgr.GetClient(), recorder: mgr.GetEventRecorder("clbtask-operator")}
+	recorder := mgr.GetEventRecorder("clbtask-operator")
+	actions, err := newActionWarner(recorder)
+	if err != nil {
+		return err
+	}
+	statuses := &statusWriter{client: mgr.GetClient(), recorder: recorder}
 	err = ctrl.NewControllerManagedBy(mgr).
 		Named("clbtask").
 		For(&v1alpha1.CLBTask{}, builder.WithPredicates(needsReconcile())).
@@ -113,7 +118,7 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 			return nil
 		})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: writeBackoff()}).
-		Complete(&reconciler{reader: mgr.GetClient(), statuses: statuses, policy: policy, poller: poller})
+		Complete(&reconciler{reader: mgr.GetClient(), statuses: statuses, policy: policy, poller: poller, actions: actions})
 	if err != nil {
 		return fmt.Errorf("set up the controller of CLBTasks: %w", err)
 	}

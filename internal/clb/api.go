@@ -41,10 +41,13 @@ func Simulated(requestID string) bool { return strings.HasPrefix(requestID, "sim
 
 // TaskQuery names a task.
 type TaskQuery struct {
+	// Product is whose API knows the task; empty for CLB.
+	Product Product
 	// Region is the region that the mutating call was sent to.
 	Region string
-	// TaskID is the RequestId that the mutating call returned.
-	TaskID string
+	// TaskID is the RequestId that the mutating call returned. DealName is the name of
+	// a prepaid order, in its place; only CLB has these.
+	TaskID, DealName string
 	// Credentials sign the call; nil for those of the API.
 	Credentials CredentialSource
 }
@@ -84,15 +87,17 @@ func NewAPI(endpoints Endpoints, credentials CredentialSource, timeout time.Dura
 	}, nil
 }
 
-// Endpoint returns where the calls of a region go.
-func (a *API) Endpoint(region string) Endpoint { return a.endpoints.For(region) }
+// Endpoint returns where the calls of a product in a region go.
+func (a *API) Endpoint(product Product, region string) Endpoint {
+	return a.endpoints.For(product, region)
+}
 
 // Account identifies the account of the API's own credentials, whose quota the calls
 // count against. It stays the same while keys rotate.
 func (a *API) Account() string { return a.credentials.Account() }
 
-// DescribeTaskStatus makes one call and never retries (API page 214/33823). Its
-// error is an *Error, unless ctx itself ended: then it wraps ctx's error, which
+// DescribeTaskStatus makes one call and never retries (API pages 214/33823 of clb and
+// 1782/111700 of gwlb). Its error is an *Error, unless ctx itself ended: then it wraps ctx's error, which
 // says nothing about the API.
 func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, error) {
 	info := new(responseInfo)
@@ -109,13 +114,7 @@ func (a *API) DescribeTaskStatus(ctx context.Context, q TaskQuery) (TaskStatus, 
 	if err != nil {
 		return TaskStatus{}, withoutCredential(err, source)
 	}
-	endpoint := a.endpoints.For(q.Region)
-	request := sdk.NewDescribeTaskStatusRequest()
-	request.TaskId = &q.TaskID
-	// The SDK fixes a client to one region; a header of the request overrides
-	// it, so that one client serves all regions of a host.
-	request.SetHeader(map[string]string{"X-TC-Region": q.Region})
-
+	endpoint, request := a.endpoints.For(q.Product, q.Region), q.request()
 	var response *sdk.DescribeTaskStatusResponse
 	err = guarded(func() (err error) {
 		response, err = a.client(endpoint, credential).DescribeTaskStatusWithContext(callCtx, request)

@@ -1,5 +1,5 @@
 // Package clb holds all that clbtask-operator knows about Tencent Cloud: which
-// host serves a region, how a call is signed, and what an answer or an error
+// host serves a product in a region, how a call is signed, and what an answer or an error
 // means. It offers typed calls on top of the official SDK: API.DescribeTaskStatus,
 // and those of STS that its sub-package credentials needs to sign it.
 //

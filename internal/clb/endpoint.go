@@ -12,11 +12,8 @@ import (
 // internal.tencentcloudapi.com (inside a VPC).
 const DefaultRootDomain = "tencentcloudapi.com"
 
-// The names of the services in host names and signatures.
-const (
-	serviceCLB = "clb"
-	serviceSTS = "sts"
-)
+// serviceSTS is the name of STS in host names and signatures.
+const serviceSTS = "sts"
 
 // DefaultFinanceRegions are the finance regions of Tencent Cloud. They are
 // isolated and answer on no other host than their own. Treat it as a constant.
@@ -67,19 +64,21 @@ type Endpoints struct {
 	dial Dial
 }
 
-// For returns the endpoint of a region. The first that applies: the endpoint that
-// the configuration names for the region, that for all regions, the own host of a
-// finance region, the own host of any other region if regional endpoints are
-// switched on, the shared host.
-func (e Endpoints) For(region string) Endpoint {
+// For returns the endpoint of a product in a region. The first that applies: the
+// endpoint that the configuration names for the region, that for all regions, the own
+// host of a finance region, the own host of any other region if regional endpoints are
+// switched on, the shared host. The endpoints that the configuration names are those of
+// all products.
+func (e Endpoints) For(product Product, region string) Endpoint {
 	for _, key := range []string{region, ""} {
 		if override, ok := e.overrides[key]; ok {
 			return override
 		}
 	}
-	endpoint, finance := e.shared(serviceCLB, region)
+	service := product.service()
+	endpoint, finance := e.shared(service, region)
 	if !finance && slices.Contains(e.regional, region) {
-		return Endpoint{Scheme: "https", Host: serviceCLB + "." + region + "." + e.root(), Custom: true}
+		return Endpoint{Scheme: "https", Host: service + "." + region + "." + e.root(), Custom: true}
 	}
 	return endpoint
 }

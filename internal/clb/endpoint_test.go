@@ -12,6 +12,7 @@ import (
 func TestHosts(t *testing.T) {
 	for sentence, test := range map[string]struct {
 		url, root, finance, region string
+		product                    Product
 		regional                   bool
 		regions                    string
 		want                       Endpoint
@@ -103,6 +104,23 @@ func TestHosts(t *testing.T) {
 		"the endpoint of all regions goes before regional endpoints, too": {
 			regional: true, url: "https://proxy.example", region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "proxy.example", Custom: true},
 		},
+		"gwlb has a host of its own": {
+			product: GWLB, region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "gwlb.tencentcloudapi.com"},
+		},
+		"gwlb has one in a finance region, too": {
+			product: GWLB, region: "ap-shanghai-fsi", want: Endpoint{Scheme: "https", Host: "gwlb.ap-shanghai-fsi.tencentcloudapi.com"},
+		},
+		"gwlb has one in each region if these are switched on": {
+			product: GWLB, regional: true, region: "ap-guangzhou",
+			want: Endpoint{Scheme: "https", Host: "gwlb.ap-guangzhou.tencentcloudapi.com", Custom: true},
+		},
+		"the root domain holds for gwlb": {
+			product: GWLB, root: "intl.tencentcloudapi.com", region: "na-ashburn",
+			want: Endpoint{Scheme: "https", Host: "gwlb.intl.tencentcloudapi.com", Custom: true},
+		},
+		"an endpoint takes gwlb, too": {
+			product: GWLB, url: "https://proxy.example", region: "ap-guangzhou", want: Endpoint{Scheme: "https", Host: "proxy.example", Custom: true},
+		},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			endpoints, err := NewEndpoints(EndpointOptions{
@@ -112,8 +130,11 @@ func TestHosts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := endpoints.For(test.region); got != test.want {
+			if got := endpoints.For(test.product, test.region); got != test.want {
 				t.Errorf("got %+v, want %+v", got, test.want)
+			}
+			if got := endpoints.For(CLB, test.region); test.product == "" && got != test.want {
+				t.Errorf("no product is CLB, got %+v, want %+v", got, test.want)
 			}
 		})
 	}
@@ -261,11 +282,13 @@ func TestInventedRegionsMakeNoHosts(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := range 3000 {
-			hosts[endpoints.For(fmt.Sprintf("xx-%05d-fsi", n)).Host] = true
-			hosts[endpoints.For(fmt.Sprintf("ap-%05d", n)).Host] = true
+			for _, product := range []Product{CLB, GWLB} {
+				hosts[endpoints.For(product, fmt.Sprintf("xx-%05d-fsi", n)).Host] = true
+				hosts[endpoints.For(product, fmt.Sprintf("ap-%05d", n)).Host] = true
+			}
 		}
 	}
-	if len(hosts) != 2 {
+	if len(hosts) != 4 {
 		t.Errorf("%d hosts", len(hosts))
 	}
 }

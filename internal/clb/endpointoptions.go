@@ -30,7 +30,7 @@ type EndpointOptions struct {
 	// them has a host of its own.
 	FinanceRegions []string
 	// RegionalEndpoints gives each of DefaultRegions and Regions a host of its own,
-	// too: clb.REGION.ROOTDOMAIN. STS stays on the shared one.
+	// too: clb.REGION.ROOTDOMAIN, and gwlb.REGION.ROOTDOMAIN. STS stays on the shared one.
 	RegionalEndpoints bool
 	// Regions adds to DefaultRegions. A region beside both keeps the shared host.
 	Regions []string

@@ -101,19 +101,22 @@ func TestTheRealHostsOverTLS(t *testing.T) {
 	a := newAuthority(t)
 	for sentence, test := range map[string]struct {
 		options        EndpointOptions
+		product        Product
 		region         string
 		wantCLB        string
 		wantSTS        string
 		without, other bool // Without the authority; with a certificate for another host.
 	}{
-		"the shared hosts":          {EndpointOptions{}, "ap-guangzhou", "clb.tencentcloudapi.com", "sts.tencentcloudapi.com", false, false},
-		"a finance region":          {EndpointOptions{}, "ap-shanghai-fsi", "clb.ap-shanghai-fsi.tencentcloudapi.com", "sts.ap-shanghai-fsi.tencentcloudapi.com", false, false},
-		"the international site":    {EndpointOptions{RootDomain: "intl.tencentcloudapi.com"}, "na-ashburn", "clb.intl.tencentcloudapi.com", "sts.intl.tencentcloudapi.com", false, false},
-		"inside a VPC":              {EndpointOptions{RootDomain: "internal.tencentcloudapi.com"}, "ap-beijing", "clb.internal.tencentcloudapi.com", "sts.internal.tencentcloudapi.com", false, false},
-		"regional endpoints":        {EndpointOptions{RegionalEndpoints: true}, "ap-beijing", "clb.ap-beijing.tencentcloudapi.com", "sts.tencentcloudapi.com", false, false},
-		"without the authority":     {EndpointOptions{}, "ap-guangzhou", "clb.tencentcloudapi.com", "sts.tencentcloudapi.com", true, false},
-		"a certificate of another":  {EndpointOptions{}, "ap-guangzhou", "clb.tencentcloudapi.com", "sts.tencentcloudapi.com", false, true},
-		"another, in a finance one": {EndpointOptions{}, "ap-shenzhen-fsi", "clb.ap-shenzhen-fsi.tencentcloudapi.com", "sts.ap-shenzhen-fsi.tencentcloudapi.com", false, true},
+		"the shared hosts":          {EndpointOptions{}, "", "ap-guangzhou", "clb.tencentcloudapi.com", "sts.tencentcloudapi.com", false, false},
+		"a finance region":          {EndpointOptions{}, "", "ap-shanghai-fsi", "clb.ap-shanghai-fsi.tencentcloudapi.com", "sts.ap-shanghai-fsi.tencentcloudapi.com", false, false},
+		"the international site":    {EndpointOptions{RootDomain: "intl.tencentcloudapi.com"}, "", "na-ashburn", "clb.intl.tencentcloudapi.com", "sts.intl.tencentcloudapi.com", false, false},
+		"inside a VPC":              {EndpointOptions{RootDomain: "internal.tencentcloudapi.com"}, "", "ap-beijing", "clb.internal.tencentcloudapi.com", "sts.internal.tencentcloudapi.com", false, false},
+		"regional endpoints":        {EndpointOptions{RegionalEndpoints: true}, "", "ap-beijing", "clb.ap-beijing.tencentcloudapi.com", "sts.tencentcloudapi.com", false, false},
+		"gwlb":                      {EndpointOptions{}, GWLB, "ap-guangzhou", "gwlb.tencentcloudapi.com", "sts.tencentcloudapi.com", false, false},
+		"gwlb in a finance region":  {EndpointOptions{}, GWLB, "ap-shanghai-fsi", "gwlb.ap-shanghai-fsi.tencentcloudapi.com", "sts.ap-shanghai-fsi.tencentcloudapi.com", false, false},
+		"without the authority":     {EndpointOptions{}, "", "ap-guangzhou", "clb.tencentcloudapi.com", "sts.tencentcloudapi.com", true, false},
+		"a certificate of another":  {EndpointOptions{}, "", "ap-guangzhou", "clb.tencentcloudapi.com", "sts.tencentcloudapi.com", false, true},
+		"another, in a finance one": {EndpointOptions{}, "", "ap-shenzhen-fsi", "clb.ap-shenzhen-fsi.tencentcloudapi.com", "sts.ap-shenzhen-fsi.tencentcloudapi.com", false, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			if !test.without {
@@ -136,7 +139,7 @@ func TestTheRealHostsOverTLS(t *testing.T) {
 			sts := NewSTS(endpoints)
 			dialling(t, api.transport, certified(test.wantCLB), test.wantCLB)
 			dialling(t, sts.transport, certified(test.wantSTS), test.wantSTS)
-			_, polled := api.DescribeTaskStatus(t.Context(), TaskQuery{Region: test.region, TaskID: "t"})
+			_, polled := api.DescribeTaskStatus(t.Context(), TaskQuery{Product: test.product, Region: test.region, TaskID: "t"})
 			_, identified := sts.CallerIdentity(t.Context(), test.region, pair)
 			for _, err := range []error{polled, identified} {
 				if test.without || test.other {
