@@ -48,6 +48,16 @@ var _ = Describe("The life of a task", func() {
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Normal TaskSucceeded"))
 	})
 
+	It("decides a prepaid order, and a request of a gateway load balancer", func() {
+		w.run()
+		w.sim.AddTask(clbsim.Task{DealName: "d-1", LoadBalancerIDs: []string{"lb-1"}})
+		w.sim.AddTask(clbsim.Task{ID: "g-1", Product: clbsim.GWLB, Result: clbsim.Failed, Message: "No room."})
+		order := w.apply("order", "", func(spec *v1alpha1.CLBTaskSpec) { spec.DealName, spec.Action = "d-1", "CreateLoadBalancer" })
+		gateway := w.apply("gateway", "g-1", func(spec *v1alpha1.CLBTaskSpec) { spec.Product = v1alpha1.ProductGWLB })
+		Expect(w.reach(order, matrix.Succeeded).Status.LoadBalancerIDs).To(Equal([]string{"lb-1"}))
+		Expect(w.reach(gateway, matrix.Failed).Status.Message).To(Equal("No room."))
+	})
+
 	It("shows a failure with the cloud's own reason", func() {
 		w.run()
 		done := w.reach(w.follow("bind", clbsim.Task{Result: clbsim.Failed, Message: "Backend ins-1 is not in the VPC."}), matrix.Failed)

@@ -53,15 +53,19 @@ func TestMetrics(t *testing.T) {
 			return nil
 		})
 		b.apply("odd")
+		b.cloud.add("gwlb/gateway", -1)
+		b.apply("gateway", ofGWLB)
 		b.wait(time.Minute)
 		after := b.gather()
 		for _, test := range []struct {
 			name, label string
 			least, most float64
 		}{
-			{"clbtask_tracked_requests", `"Running"`, 1, 1},
+			{"clbtask_tracked_requests", `"Running"`, 2, 2},
+			{"clbtask_tracked_requests", `"gwlb.example"`, 1, 1},
 			{"clbtask_tracked_requests", `"Pending"`, 1, 1},
-			{"clbtask_quota_slots", "", 20, 20},
+			{"clbtask_quota_slots", `"clb.example"`, 20, 20},
+			{"clbtask_quota_slots", `"gwlb.example"`, 20, 20},
 			{"clbtask_quota_slots_in_use", "", 0, 3},
 			{"clbtask_quota_utilization_ratio", "", 0, 0.15},
 			{"clbtask_overdue_seconds", "", 0, 1},

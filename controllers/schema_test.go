@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -12,6 +14,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/kubernetes"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -131,6 +135,35 @@ var _ = Describe("The API server", func() {
 		Entry("an action may be set later", v1alpha1.CLBTaskSpec{RequestID: "r-1"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateRule"}, ""),
 		Entry("but not changed", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateRule"}, v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "DeleteRule"}, "action is immutable"),
 		Entry("nor removed", v1alpha1.CLBTaskSpec{RequestID: "r-1", Action: "CreateRule"}, v1alpha1.CLBTaskSpec{RequestID: "r-1"}, "action is immutable"))
+
+	It("takes the samples, and shows more of them in a wide table", func() {
+		files, err := filepath.Glob("../config/samples/*clbtask*.yaml")
+		Expect(err).NotTo(HaveOccurred())
+		Expect(len(files)).To(BeNumerically(">", 1))
+		for _, file := range files {
+			content, err := os.ReadFile(file)
+			Expect(err).NotTo(HaveOccurred())
+			for document := range strings.SplitSeq(string(content), "---\n") {
+				task := new(unstructured.Unstructured)
+				Expect(yaml.Unmarshal([]byte(document), task)).To(Succeed())
+				task.SetNamespace(w.namespace)
+				Expect(k8s.Create(w.ctx, task, client.FieldValidation("Strict"))).To(Succeed(), document)
+			}
+		}
+		table, wide := new(metav1.Table), map[string]any{}
+		clientset, err := kubernetes.NewForConfig(cluster.Config)
+		Expect(err).NotTo(HaveOccurred())
+		request := clientset.RESTClient().Get().AbsPath("/apis/clb.tencentcloud.com/v1alpha1/namespaces", w.namespace, "clbtasks", "order-prepaid-lb")
+		raw, err := request.SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").DoRaw(w.ctx)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(json.Unmarshal(raw, table)).To(Succeed())
+		for i, column := range table.ColumnDefinitions {
+			if column.Priority == 1 {
+				wide[column.Name] = table.Rows[0].Cells[i]
+			}
+		}
+		Expect(wide).To(And(HaveKeyWithValue("Deal Name", "20261129000001"), HaveKeyWithValue("Action", "CreateLoadBalancer"), HaveKey("Product")))
+	})
 
 	It("ignores a status that a client sends along", func() {
 		task := &v1alpha1.CLBTask{

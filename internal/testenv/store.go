@@ -142,6 +142,9 @@ func (c *crd) validate(before, after *object) field.ErrorList {
 	if err := validate.NewSchemaValidator(&c.schema, nil, "", strfmt.Default).Validate(after.Object).AsError(); err != nil {
 		problems = append(problems, field.Invalid(field.NewPath(""), "", err.Error()))
 	}
+	if (text(after, "spec", "requestId") == "") == (text(after, "spec", "dealName") == "") {
+		problems = append(problems, field.Required(field.NewPath("spec", "requestId"), "or dealName, and not both"))
+	}
 	if before == nil {
 		return problems
 	}

@@ -99,6 +99,21 @@ func TestWrites(t *testing.T) {
 			},
 			fails: apierrors.IsInvalid,
 		},
+		"an order is no request": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				task.Spec.RequestID, task.Spec.DealName = "", "d-1"
+				return c.Update(ctx, task)
+			},
+			fails: apierrors.IsInvalid,
+		},
+		"an order and a request are too much": {
+			write: func(ctx context.Context, c client.Client, _ *v1alpha1.CLBTask) error {
+				task := newTask("other")
+				task.Spec.DealName = "d-1"
+				return c.Create(ctx, task)
+			},
+			fails: apierrors.IsInvalid,
+		},
 		"an action may be set later": {
 			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
 				task.Spec.Action = "CreateRule"
