@@ -26,15 +26,15 @@ func withAction(action string) func(*v1alpha1.CLBTask) {
 }
 
 // events returns the events of the object "task", and fails if one was repeated.
-func (b *bubble) events() (told []string) {
+func (b *bubble) events() (got []string) {
 	b.Helper()
 	for _, event := range b.cluster.Events(types.NamespacedName{Namespace: "default", Name: "task"}) {
-		told = append(told, event.Type+" "+event.Reason+" "+event.Note)
+		got = append(got, event.Type+" "+event.Reason+" "+event.Note)
 		if event.Series != nil {
 			b.Errorf("the event %s was repeated", event.Reason)
 		}
 	}
-	return told
+	return got
 }
 
 func TestProducts(t *testing.T) {
@@ -102,7 +102,7 @@ func TestProducts(t *testing.T) {
 			b.reads("gwlb", matrix.Failed)
 			b.reads("deal", matrix.Running)
 		},
-		"the last one of each is polled no more, whatever has the same ID": func(b *bubble) {
+		"the last one of each is polled no more, even if others have the same ID": func(b *bubble) {
 			b.operate()
 			for name, vary := range map[string]func(*v1alpha1.CLBTask){
 				"request": ofRequest, "gwlb/request": func(task *v1alpha1.CLBTask) { ofRequest(task); ofGWLB(task) }, "deal/request": ofDeal("request"), "deal/other": ofDeal("other"),
@@ -165,8 +165,8 @@ func TestActions(t *testing.T) {
 	const warning = "Warning ActionWithoutTask BatchRegisterTargets has no task: its own response says how it ended. The request is polled all the same."
 	warnings := func(b *bubble, want int) {
 		b.Helper()
-		if told := slices.DeleteFunc(b.events(), func(text string) bool { return text != warning }); len(told) != want {
-			b.Errorf("warned %d times, want %d: %q", len(told), want, b.events())
+		if got := slices.DeleteFunc(b.events(), func(text string) bool { return text != warning }); len(got) != want {
+			b.Errorf("warned %d times, want %d: %q", len(got), want, b.events())
 		}
 	}
 	for sentence, test := range map[string]func(b *bubble){
@@ -175,9 +175,9 @@ func TestActions(t *testing.T) {
 			b.cloud.add("task", 5*time.Second)
 			b.apply("task", withAction("CreateListener"))
 			b.wait(20 * time.Second)
-			told := b.events()
-			if len(told) != 2 || told[0] != "Normal InProgress CreateListener: The task is in progress." || !strings.HasPrefix(told[1], "Normal TaskSucceeded CreateListener: The task succeeded") {
-				b.Errorf("the events are %q", told)
+			got := b.events()
+			if len(got) != 2 || got[0] != "Normal InProgress CreateListener: The task is in progress." || !strings.HasPrefix(got[1], "Normal TaskSucceeded CreateListener: The task succeeded") {
+				b.Errorf("the events are %q", got)
 			}
 			b.says("task", "The task succeeded")
 		},
@@ -225,8 +225,8 @@ func TestActions(t *testing.T) {
 			b.cloud.add("task", -1)
 			b.apply("task", withAction("InventedAction"))
 			b.wait(time.Minute)
-			if told := b.events(); len(told) != 1 || !strings.HasPrefix(told[0], corev1.EventTypeNormal) {
-				b.Errorf("the events are %q", told)
+			if got := b.events(); len(got) != 1 || !strings.HasPrefix(got[0], corev1.EventTypeNormal) {
+				b.Errorf("the events are %q", got)
 			}
 		},
 	} {

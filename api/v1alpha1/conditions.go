@@ -71,7 +71,8 @@ const (
 	// clock of its node.
 	ReasonClockSkew = "ClockSkew"
 	// ReasonAccessDenied: the account may not call DescribeTaskStatus. Allow
-	// clb:DescribeTaskStatus on resource * in CAM.
+	// clb:DescribeTaskStatus, or for product gwlb gwlb:DescribeTaskStatus, on resource *
+	// in CAM.
 	ReasonAccessDenied = "AccessDenied"
 	// ReasonEndpointRefused: the endpoint that the operator is configured with is not
 	// the CLB API, or does not serve the region. Check --clb-endpoint and
@@ -81,8 +82,8 @@ const (
 	// task. Wait; if it lasts, give the request ID to Tencent Cloud's support.
 	ReasonQueryRefused = "QueryRefused"
 
-	// ReasonTaskNotFound: the API does not know the request ID in that region. Check
-	// both, and that the operator's account made the request.
+	// ReasonTaskNotFound: the API does not know the request ID or deal name in that
+	// region. Check both, and that the operator's account made the request.
 	ReasonTaskNotFound = "TaskNotFound"
 	// ReasonLoadBalancerNotFound: the load balancer of the request is gone. Look at it
 	// in the cloud; the API cannot say how the request ended.
@@ -91,6 +92,6 @@ const (
 	// new CLBTask that names the region of the call.
 	ReasonInvalidRegion = "InvalidRegion"
 	// ReasonInvalidRequest: the API refuses the query as malformed. Follow the request
-	// with a new CLBTask that names the RequestId of the call.
+	// with a new CLBTask that names the RequestId or DealName of the call.
 	ReasonInvalidRequest = "InvalidRequest"
 )

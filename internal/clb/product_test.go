@@ -45,7 +45,7 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// What fails about gwlb is told as it is of clb.
+// The errors of gwlb mean the same as those of clb.
 func TestErrorsOfGWLB(t *testing.T) {
 	for code, want := range map[string]Problem{
 		"UnauthorizedOperation": ProblemAccessDenied, "InternalError": ProblemAPIUnavailable, "RequestLimitExceeded": ProblemThrottled,
