@@ -82,14 +82,14 @@ func parse(args []string, help io.Writer) (settings, error) {
 		return nil
 	})
 	flags.StringVar(&s.endpoints.RootDomain, "clb-root-domain", clb.DefaultRootDomain, "Root domain of Tencent Cloud's API hosts, such as intl.tencentcloudapi.com or internal.tencentcloudapi.com.")
-	finance := flags.String("clb-finance-regions", strings.Join(clb.DefaultFinanceRegions, ","), "Comma-separated `regions` that answer only on a host of their own, clb.REGION.ROOTDOMAIN. The list replaces the default; all other regions share one host.")
-	flags.BoolVar(&s.endpoints.RegionalEndpoints, "clb-regional-endpoints", false, "Call each known region at a host of its own, clb.REGION.ROOTDOMAIN.")
+	finance := flags.String("clb-finance-regions", strings.Join(clb.DefaultFinanceRegions, ","), "Comma-separated `regions` that answer only on a host of their own, clb.REGION.ROOTDOMAIN or gwlb.REGION.ROOTDOMAIN. The list replaces the default; all other regions share one host.")
+	flags.BoolVar(&s.endpoints.RegionalEndpoints, "clb-regional-endpoints", false, "Call each known region at a host of its own, clb.REGION.ROOTDOMAIN or gwlb.REGION.ROOTDOMAIN.")
 	regions := flags.String("clb-regions", "", "Comma-separated `regions` that are known beside Tencent Cloud's list, for --clb-regional-endpoints.")
 	flags.StringVar(&s.endpoints.CAFile, "ca-file", "", "`File` of PEM certificates of authorities to trust beside the system's, such as that of an inspecting proxy.")
 	s.bindCredentials(flags)
 	flags.IntVar(&s.controller.Slots, "clb-requests-per-second", 10, "Calls a second for each API host and account, from 1 to 20. The API counts 20, shared with all other programs of the account.")
 	flags.DurationVar(&s.timeout, "clb-timeout", 5*time.Second, "Time-out of one call.")
-	flags.DurationVar(&s.controller.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation an unknown request ID may still become known.")
+	flags.DurationVar(&s.controller.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation a request that the API does not know may still become known.")
 	flags.Func("watch-namespaces", "Comma-separated `namespaces` to watch (default all); may be given several times.", s.watch)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

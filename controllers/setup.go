@@ -37,8 +37,8 @@ const (
 type Options struct {
 	// Slots are the requests a second in each quota bucket.
 	Slots int
-	// NotFoundGrace is how long after an object's creation an unknown request ID may
-	// still become known.
+	// NotFoundGrace is how long after an object's creation a request that the API does
+	// not know may still become known.
 	NotFoundGrace time.Duration
 	// Namespaces are those to watch; none for all.
 	Namespaces []string

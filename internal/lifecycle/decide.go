@@ -46,8 +46,8 @@ type Decision struct {
 
 // Policy is what the operator's flags say about decisions.
 type Policy struct {
-	// NotFoundGrace is how long after an object's creation an unknown request ID may
-	// still become known.
+	// NotFoundGrace is how long after an object's creation a request that the API does
+	// not know may still become known.
 	NotFoundGrace time.Duration
 }
 
