@@ -14,6 +14,8 @@ const (
 	MaxLoadBalancerIDs = 256
 	// MaxIDLength is the longest request or load balancer ID, in characters.
 	MaxIDLength = 128
+	// MaxTokenLength is the longest status.lastHandledReconcileAt, in characters.
+	MaxTokenLength = 256
 )
 
 // Product is a load balancer of Tencent Cloud with an API of its own.
@@ -26,6 +28,11 @@ const (
 	// ProductGWLB is Gateway Load Balancer.
 	ProductGWLB Product = "gwlb"
 )
+
+// AnnotationReconcileRequestedAt asks the operator to poll the request at once, and to
+// take up again a task that reads as Unknown. Any value that is not in
+// status.lastHandledReconcileAt asks, such as the time.
+const AnnotationReconcileRequestedAt = "clb.tencentcloud.com/reconcile-requested-at"
 
 // CLBTaskSpec names the asynchronous request to follow.
 // +kubebuilder:validation:XValidation:rule="has(self.requestId) || has(self.dealName)",fieldPath=".requestId",reason=FieldValueRequired,message="give the RequestId that the CLB call returned, or dealName for a prepaid order"
@@ -97,7 +104,8 @@ type CLBTaskSpec struct {
 	// activeDeadlineSeconds is how many seconds after status.startTime the task
 	// fails, with reason DeadlineExceeded, if the request has not finished by then:
 	// at most 31536000, a year. Before the cloud's first answer it counts from the
-	// object's creation, and allows for clocks that are five minutes apart. The
+	// object's creation, and allows for clocks that are five minutes apart. As in a
+	// Job, it begins again when a suspended task is resumed. The
 	// operator polls once more at the deadline, so a request that finished while
 	// nobody looked gets its verdict; if no poll is answered for two minutes, the
 	// deadline stands. It says nothing of the request itself, which may still go on
@@ -107,6 +115,17 @@ type CLBTaskSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=31536000
 	ActiveDeadlineSeconds int64 `json:"activeDeadlineSeconds,omitempty"`
+
+	// ttlSecondsAfterFinished is how many seconds after status.completionTime the
+	// operator deletes the object: 0 at once, at most 2147483647. It can be changed
+	// at any time; for a finished task that takes effect within minutes. Without it
+	// the object stays, unless the operator runs with --default-ttl-after-finished.
+	// Do not set it if a GitOps tool keeps the object: that creates it again, and
+	// the cloud may have forgotten the request by then.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=2147483647
+	TTLSecondsAfterFinished *int64 `json:"ttlSecondsAfterFinished,omitempty"`
 }
 
 // SecretReference names a Secret in the namespace of the object.
@@ -138,7 +157,8 @@ const (
 	// task's deadline passed without a verdict. It never changes.
 	PhaseFailed Phase = "Failed"
 	// PhaseUnknown says that the cloud does not know the request, or refuses it as
-	// malformed. Nothing was decided about the task, and it is polled no more.
+	// malformed. Nothing was decided about the task, and it is polled no more unless
+	// the annotation clb.tencentcloud.com/reconcile-requested-at asks for it.
 	PhaseUnknown Phase = "Unknown"
 )
 
@@ -173,7 +193,8 @@ type CLBTaskStatus struct {
 	// +optional
 	Phase Phase `json:"phase,omitempty"`
 
-	// startTime is when the cloud first answered for this task.
+	// startTime is when the cloud first answered for this task, or first since it was
+	// last suspended. A suspended task has none.
 	// +optional
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
@@ -181,6 +202,14 @@ type CLBTaskStatus struct {
 	// waiting for this field means waiting for "done, either way".
 	// +optional
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
+
+	// lastHandledReconcileAt is the last value of the annotation
+	// clb.tencentcloud.com/reconcile-requested-at that the operator has acted on, or
+	// its first 256 characters. Wait for it before you wait for anything else.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=256
+	LastHandledReconcileAt string `json:"lastHandledReconcileAt,omitempty"`
 
 	// message is what the cloud said of the end, such as the reason of a failure.
 	// +optional
