@@ -90,6 +90,7 @@ func parse(args []string, help io.Writer) (settings, error) {
 	flags.IntVar(&s.controller.Slots, "clb-requests-per-second", 10, "Calls a second for each API host and account, from 1 to 20. The API counts 20, shared with all other programs of the account.")
 	flags.DurationVar(&s.timeout, "clb-timeout", 5*time.Second, "Time-out of one call.")
 	flags.DurationVar(&s.controller.NotFoundGrace, "clb-not-found-grace", 2*time.Minute, "How long after an object's creation a request that the API does not know may still become known.")
+	flags.DurationVar(&s.controller.DefaultTTL, "default-ttl-after-finished", 0, "How long after its end a CLBTask without ttlSecondsAfterFinished is deleted, such as 168h; 0 for never. It spares objects with labels or annotations of Flux, Argo CD, Helm, kapp, Fleet or kpt, and those with an owner.")
 	flags.Func("watch-namespaces", "Comma-separated `namespaces` to watch (default all); may be given several times.", s.watch)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

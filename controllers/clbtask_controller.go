@@ -22,6 +22,7 @@ type reconciler struct {
 	policy   lifecycle.Policy
 	poller   *poller
 	actions  *actionWarner
+	expirer  *expirer
 }
 
 // Reconcile writes what follows from the task, the time and what is known of its
@@ -39,11 +40,12 @@ func (r *reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	history, health := r.poller.look(requestOf(task))
 	decision := r.policy.Decide(task, history, health, now)
 	if decision.Poll {
-		r.poller.track(task, decision.Expedite, now)
+		r.poller.track(task, decision, now)
 	}
 	if err := r.statuses.write(ctx, task, decision); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	r.expirer.schedule(task)
 	return ctrl.Result{RequeueAfter: decision.RequeueAfter}, nil
 }
 

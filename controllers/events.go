@@ -25,7 +25,7 @@ func emitEvent(recorder events.EventRecorder, task *v1alpha1.CLBTask, ready *met
 	case v1alpha1.ReasonSuspended:
 		kind, action = corev1.EventTypeNormal, "Suspend"
 	case v1alpha1.ReasonPending:
-		kind, action = corev1.EventTypeNormal, "Resume"
+		kind, action = corev1.EventTypeNormal, "Resume" // Or reopen.
 	case v1alpha1.ReasonDeadlineExceeded:
 		action = "Expire"
 	}

@@ -49,7 +49,7 @@ func (o *Options) LeaveOut(ctx context.Context, cluster *rest.Config) (*LeftOut,
 		return !allowed
 	})
 	if failed == nil && len(out.namespaces) > 0 && len(o.Namespaces) == 0 {
-		failed = fmt.Errorf("the CLBTasks of %s may not be watched: bind a role with get, list, watch and status/patch there", strings.Join(out.namespaces, ", "))
+		failed = fmt.Errorf("the CLBTasks of %s may not be watched: bind a role with get, list, watch, delete and status/patch there", strings.Join(out.namespaces, ", "))
 	}
 	return out, failed
 }

@@ -134,19 +134,21 @@ func (p *poller) look(q request) (lifecycle.History, lifecycle.Health) {
 	return p.known.histories[q], p.known.healthAt(p.known.placeOf(q))
 }
 
-// track lets the request of a task be polled until no task of it is left. It is
-// idempotent. With expedite, the next turn comes as soon as the quota allows.
-func (p *poller) track(task *v1alpha1.CLBTask, expedite bool, now time.Time) {
+// track lets the request of a task be polled, as decided, until no task of it is left. It
+// is idempotent.
+func (p *poller) track(task *v1alpha1.CLBTask, decision lifecycle.Decision, now time.Time) {
 	q := requestOf(task)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if _, ok := p.known.histories[q]; !ok {
-		p.known.histories[q] = lifecycle.History{Begun: now}
-	}
+	history, expedite := p.known.histories[q].Track(task, decision, now)
+	p.known.histories[q] = history
 	p.scheduler.Track(polling.Task[request]{
 		Key: q, Bucket: p.known.bucketOf(q), Region: q.area(), Tenant: task.Namespace,
 		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
 	})
+	if decision.Force {
+		p.scheduler.Forgive(q)
+	}
 	if expedite {
 		p.scheduler.Expedite(q)
 	}

@@ -47,7 +47,7 @@ func BenchmarkTracked(b *testing.B) {
 			}
 			follow := func(task *v1alpha1.CLBTask) {
 				p.look(requestOf(task))
-				p.track(task, false, time.Now())
+				p.track(task, lifecycle.Decision{}, time.Now())
 			}
 			for _, task := range tasks {
 				follow(task)

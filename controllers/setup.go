@@ -40,6 +40,9 @@ type Options struct {
 	// NotFoundGrace is how long after an object's creation a request that the API does
 	// not know may still become known.
 	NotFoundGrace time.Duration
+	// DefaultTTL is how long after its end a CLBTask without a TTL of its own is deleted,
+	// unless a GitOps tool or an owner keeps it. Zero means never.
+	DefaultTTL time.Duration
 	// Namespaces are those to watch; none for all.
 	Namespaces []string
 }
@@ -51,6 +54,9 @@ func (o Options) Validate() error {
 	}
 	if o.NotFoundGrace < 0 {
 		return fmt.Errorf("--clb-not-found-grace is %v: give zero or more, such as 2m", o.NotFoundGrace)
+	}
+	if o.DefaultTTL < 0 {
+		return fmt.Errorf("--default-ttl-after-finished is %v: give zero for none, or more, such as 168h", o.DefaultTTL)
 	}
 	return nil
 }
@@ -75,7 +81,7 @@ func (o Options) CacheOptions() cache.Options {
 	return options
 }
 
-// +kubebuilder:rbac:groups=clb.tencentcloud.com,resources=clbtasks,verbs=get;list;watch
+// +kubebuilder:rbac:groups=clb.tencentcloud.com,resources=clbtasks,verbs=get;list;watch;delete
 // +kubebuilder:rbac:groups=clb.tencentcloud.com,resources=clbtasks/status,verbs=patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
@@ -85,7 +91,7 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 	if err := options.Validate(); err != nil {
 		return err
 	}
-	policy := lifecycle.Policy{NotFoundGrace: options.NotFoundGrace}
+	policy := lifecycle.Policy{NotFoundGrace: options.NotFoundGrace, DefaultTTL: options.DefaultTTL}
 	poller, err := newPoller(api, sources, mgr.GetClient(), policy, options.Slots)
 	if err != nil {
 		return err
@@ -104,6 +110,10 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 	if err != nil {
 		return err
 	}
+	expirer, err := setupExpirer(mgr, policy)
+	if err != nil {
+		return err
+	}
 	recorder := mgr.GetEventRecorder("clbtask-operator")
 	actions, err := newActionWarner(recorder)
 	if err != nil {
@@ -118,11 +128,11 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 			return nil
 		})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: writeBackoff()}).
-		Complete(&reconciler{reader: mgr.GetClient(), statuses: statuses, policy: policy, poller: poller, actions: actions})
+		Complete(&reconciler{reader: mgr.GetClient(), statuses: statuses, policy: policy, poller: poller, actions: actions, expirer: expirer})
 	if err != nil {
 		return fmt.Errorf("set up the controller of CLBTasks: %w", err)
 	}
-	return mgr.Add(&sweeper{reader: mgr.GetAPIReader(), statuses: statuses, policy: policy, namespaces: options.Namespaces})
+	return mgr.Add(&sweeper{reader: mgr.GetAPIReader(), statuses: statuses, policy: policy, expirer: expirer, namespaces: options.Namespaces})
 }
 
 var _ manager.LeaderElectionRunnable = (*sweeper)(nil)
@@ -134,14 +144,17 @@ func writeBackoff() workqueue.TypedRateLimiter[ctrl.Request] {
 }
 
 // needsReconcile passes the events that can change a decision. Own status writes
-// change no generation and are dropped. An informer that lists again turns an object
+// change no generation and are dropped. So are annotations, but for the one that asks
+// for a poll. An informer that lists again turns an object
 // that was deleted and created in between into one update, whose UIDs differ. A
 // resync is an update to the same version.
 func needsReconcile() predicate.Predicate {
+	const requestedAt = v1alpha1.AnnotationReconcileRequestedAt
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
 				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
+				e.ObjectOld.GetAnnotations()[requestedAt] != e.ObjectNew.GetAnnotations()[requestedAt] ||
 				e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion()
 		},
 		DeleteFunc: func(event.DeleteEvent) bool { return false }, // poller.followCache does.

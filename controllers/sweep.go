@@ -40,13 +40,15 @@ var (
 	notInCache = phaseIsNone(v1alpha1.PhasePending, v1alpha1.PhaseRunning, v1alpha1.PhaseSuspended, v1alpha1.PhaseUnknown)
 )
 
-// sweeper does what finished CLBTasks still need, which are not in the cache: the spec
-// of one may have been edited since, and readers that compare generations (kstatus,
-// kubectl wait) wait for the status to speak of the present one.
+// sweeper does what finished CLBTasks still need, which are not in the cache. The spec of
+// one may have been edited since, and readers that compare generations (kstatus, kubectl
+// wait) wait for the status to speak of the present one. Others wait for the token of an
+// annotation. And one whose TTL is over is deleted, even if another process scheduled that.
 type sweeper struct {
 	reader     client.Reader // Not cached.
 	statuses   *statusWriter
 	policy     lifecycle.Policy
+	expirer    *expirer
 	namespaces []string
 }
 
@@ -87,6 +89,7 @@ func (s *sweeper) sweep(ctx context.Context, namespace string) error {
 			if err != nil && ctx.Err() == nil && !apierrors.IsConflict(err) && !apierrors.IsNotFound(err) {
 				log.FromContext(ctx).Error(err, "Status of a finished task not written, the next sweep tries again", "task", client.ObjectKeyFromObject(task))
 			}
+			s.expirer.schedule(task)
 		}
 		if next = list.Continue; next == "" {
 			return nil

@@ -1,6 +1,7 @@
 package lifecycle
 
 import (
+	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -12,8 +13,20 @@ import (
 
 // writer makes the statuses of the state matrix for one task.
 type writer struct {
-	task *v1alpha1.CLBTask
-	now  time.Time
+	task   *v1alpha1.CLBTask
+	before v1alpha1.CLBTaskStatus // What the object says. That of task lacks what no longer holds.
+	now    time.Time
+	force  force
+	// restart says that the task is resumed or reopened.
+	restart bool
+}
+
+// handled adds the token of the annotation to a status if a poll was forced for it.
+func (w writer) handled(status v1alpha1.CLBTaskStatus) v1alpha1.CLBTaskStatus {
+	if w.force.handled {
+		status.LastHandledReconcileAt = w.force.token
+	}
+	return status
 }
 
 // next returns a status with the given phase and conditions, and with the request ID
@@ -30,6 +43,8 @@ func (w writer) next(phase v1alpha1.Phase, requestID string, conditions ...metav
 		Phase:              phase,
 		StartTime:          old.StartTime,
 		APIRequestID:       truncate(requestID, v1alpha1.MaxIDLength),
+
+		LastHandledReconcileAt: old.LastHandledReconcileAt,
 	}
 	for _, c := range conditions {
 		c.ObservedGeneration = w.task.Generation
@@ -39,7 +54,7 @@ func (w writer) next(phase v1alpha1.Phase, requestID string, conditions ...metav
 		}
 		status.Conditions = append(status.Conditions, c)
 	}
-	return status
+	return w.handled(status)
 }
 
 func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
@@ -56,6 +71,12 @@ func (w writer) completed(status *v1alpha1.CLBTaskStatus) {
 	status.CompletionTime = new(metav1.NewTime(w.now))
 }
 
+// decided is completed for a verdict, after which no annotation forces a poll.
+func (w writer) decided(status *v1alpha1.CLBTaskStatus) {
+	w.completed(status)
+	status.LastHandledReconcileAt = cmp.Or(w.force.token, status.LastHandledReconcileAt)
+}
+
 // unfinished is the row of a task without a verdict that is not in progress.
 func (w writer) unfinished(phase v1alpha1.Phase, reason, text string) v1alpha1.CLBTaskStatus {
 	return w.next(phase, "",
@@ -64,15 +85,28 @@ func (w writer) unfinished(phase v1alpha1.Phase, reason, text string) v1alpha1.C
 	)
 }
 
-// suspended says that the task is not polled, and nothing of the task.
+// suspended says that the task is not polled, and nothing of the task. As in a Job, the
+// time that it was active before does not count.
 func (w writer) suspended() v1alpha1.CLBTaskStatus {
-	return w.unfinished(v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspended, "The task is suspended: it is not polled while spec.suspend is true.")
+	status := w.unfinished(v1alpha1.PhaseSuspended, v1alpha1.ReasonSuspended, "The task is suspended: it is not polled while spec.suspend is true.")
+	status.StartTime = nil
+	return status
 }
 
 // resumed is the row of a fresh task, but observed: what was known before the
-// suspension may have changed since.
+// suspension or the end may have changed since.
 func (w writer) resumed() v1alpha1.CLBTaskStatus {
-	return w.unfinished(v1alpha1.PhasePending, v1alpha1.ReasonPending, "The task is resumed and waits for the cloud's answer.")
+	text := "The task is resumed and waits for the cloud's answer."
+	if w.before.Phase.Final() {
+		text = "The task is polled again, as its annotation asks, and waits for the cloud's answer."
+	}
+	return w.unfinished(v1alpha1.PhasePending, v1alpha1.ReasonPending, text)
+}
+
+// awaitsAnswer reports whether a status is what resumed returns.
+func awaitsAnswer(status v1alpha1.CLBTaskStatus) bool {
+	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
+	return ready != nil && ready.Reason == v1alpha1.ReasonPending && ready.ObservedGeneration > 0
 }
 
 const inProgressText = "The task is in progress."
@@ -126,7 +160,7 @@ func (w writer) verdict(answer clb.TaskStatus) v1alpha1.CLBTaskStatus {
 		status = w.failed(answer.RequestID, v1alpha1.ReasonTaskFailed, failedText(answer))
 	}
 	w.started(&status)
-	w.completed(&status)
+	w.decided(&status)
 	status.Message = truncate(answer.Message, v1alpha1.MaxMessageLength)
 	status.LoadBalancerIDs = loadBalancers(answer.LoadBalancerIDs)
 	return status
@@ -144,7 +178,7 @@ func (w writer) failed(requestID, reason, text string) v1alpha1.CLBTaskStatus {
 // expired ends a task at its deadline. It says nothing of the request.
 func (w writer) expired(answered bool) v1alpha1.CLBTaskStatus {
 	status := w.failed("", v1alpha1.ReasonDeadlineExceeded, deadlineText(w.task.Spec, answered))
-	w.completed(&status)
+	w.decided(&status)
 	return status
 }
 
@@ -170,5 +204,5 @@ func (w writer) observed() v1alpha1.CLBTaskStatus {
 	for i := range status.Conditions {
 		status.Conditions[i].ObservedGeneration = w.task.Generation
 	}
-	return status
+	return w.handled(status)
 }

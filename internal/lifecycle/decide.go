@@ -1,7 +1,6 @@
 package lifecycle
 
 import (
-	"cmp"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -39,6 +38,12 @@ type Decision struct {
 	Poll bool
 	// Expedite says that the next poll should come as soon as the quota allows.
 	Expedite bool
+	// Force says that this is since an annotation asks for it: the request's own backoff
+	// ends, too.
+	Force bool
+	// Restart says that the object is resumed or reopened, so that rows of failures, the
+	// grace and the deadline begin again.
+	Restart bool
 	// RequeueAfter is the time until the object must be reconciled even if nothing
 	// happens. Zero means never.
 	RequeueAfter time.Duration
@@ -49,26 +54,64 @@ type Policy struct {
 	// NotFoundGrace is how long after an object's creation a request that the API does
 	// not know may still become known.
 	NotFoundGrace time.Duration
+	// DefaultTTL is how long after its end a task without a TTL of its own is deleted, unless
+	// a tool or an owner keeps it. Zero means never.
+	DefaultTTL time.Duration
 }
 
 // Pollable reports whether a request is polled on behalf of an object as it stands.
 func Pollable(task *v1alpha1.CLBTask) bool {
-	return !task.Status.Phase.Final() && !task.Spec.Suspend && task.DeletionTimestamp.IsZero()
+	return (!task.Status.Phase.Final() || reopens(task)) && !task.Spec.Suspend && task.DeletionTimestamp.IsZero()
 }
 
 // Decide returns what follows for a task. It is a pure function. Precedence: a
 // final status, then a verdict of the API, however late, then suspension, deadline
 // and refusal, then what else is known.
 func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, now time.Time) Decision {
-	w := writer{task: task, now: now}
-	if task.Status.Phase.Final() {
-		return decision(task, w.observed())
+	w := writer{task: task, before: task.Status, now: now, force: history.forceOf(task, now)}
+	switch phase := task.Status.Phase; {
+	case phase == v1alpha1.PhaseUnknown && reopens(task):
+		if !w.force.handled {
+			d := w.decision(w.observed())
+			d.RequeueAfter = w.force.wait
+			return d
+		}
+		w.restart = true
+	case phase == v1alpha1.PhaseUnknown:
+		w.force = force{} // Until it is resumed.
+		return w.decision(w.observed())
+	case phase.Final(): // It is not polled for an annotation, but must not keep who waits for that.
+		w.force.handled = w.force.token != ""
+		return w.decision(w.observed())
+	case history.Verdict():
+		return w.decision(w.verdict(*history.Status))
+	case task.Spec.Suspend:
+		w.force = force{}
+		return w.decision(w.suspended())
+	default:
+		w.restart = phase == v1alpha1.PhaseSuspended
 	}
+	if w.restart {
+		w.task, history = restarted(task), history.restart(now)
+	}
+	return p.decide(w, history.begin(w.task, now), health)
+}
+
+// restarted returns a task that is resumed or reopened, without what no longer holds.
+func restarted(task *v1alpha1.CLBTask) *v1alpha1.CLBTask {
+	task = task.DeepCopy()
+	if task.Status.Phase.Final() { // The call behind it was refused.
+		task.Status.APIRequestID = ""
+	}
+	task.Status.Phase, task.Status.StartTime, task.Status.CompletionTime, task.Status.Message = v1alpha1.PhasePending, nil, nil, ""
+	return task
+}
+
+// decide is Decide for a task without a verdict that is polled.
+func (p Policy) decide(w writer, history History, health Health) Decision {
+	task, now := w.task, w.now
 	if history.Verdict() {
-		return decision(task, w.verdict(*history.Status))
-	}
-	if task.Spec.Suspend {
-		return decision(task, w.suspended())
+		return w.decision(w.verdict(*history.Status))
 	}
 	deadline, limited := deadlineOf(task, history, now)
 	expired := limited && !now.Before(deadline)
@@ -78,78 +121,85 @@ func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, n
 		enough = latest(first, deadline).Add(lastPolls)
 		switch {
 		case history.Status != nil && !history.Answered.Before(deadline):
-			return decision(task, w.expired(true))
+			return w.decision(w.expired(true))
 		case !last.Before(enough):
-			return decision(task, w.expired(false))
+			return w.decision(w.expired(false))
 		}
 	}
-	if refusal := p.confirmed(task, history); refusal != nil {
-		return decision(task, w.unknown(refusal))
+	if refusal := p.confirmed(task, history); refusal != nil && !w.force.poll {
+		d := w.decision(w.unknown(refusal))
+		d.RequeueAfter = w.force.wait
+		return d
 	}
 	d := unfinished(w, history, health)
-	d.Poll = true
+	d.Poll, d.Expedite, d.Force, d.Restart = true, w.force.poll, w.force.poll, w.restart
 	switch {
 	case expired:
-		d.Expedite = history.Polled.Before(deadline)
-		d.RequeueAfter = min(max(enough.Sub(now), lastPollCheck), lastPolls)
+		d.Expedite = d.Expedite || history.Polled.Before(deadline)
+		d.requeueWithin(min(max(enough.Sub(now), lastPollCheck), lastPolls))
 	case limited:
-		d.RequeueAfter = deadline.Sub(now)
+		d.requeueWithin(deadline.Sub(now))
 	}
-	if beside := min(history.besideUntil().Sub(now), besideFor); beside > 0 && health != (Health{}) {
-		// Then others speak for it, and their polls do not reconcile it.
-		d.RequeueAfter = min(cmp.Or(d.RequeueAfter, beside), beside)
+	if beside := min(history.besideUntil().Sub(now), besideFor); health != (Health{}) {
+		d.requeueWithin(beside) // Then others speak for it, and their polls do not reconcile it.
 	}
+	d.requeueWithin(w.force.wait)
 	return d
+}
+
+// requeueWithin lets the object be reconciled within a time, if that is not over.
+func (d *Decision) requeueWithin(wait time.Duration) {
+	if wait > 0 && (d.RequeueAfter == 0 || wait < d.RequeueAfter) {
+		d.RequeueAfter = wait
+	}
 }
 
 // decision compares: a status that differs only in the request ID of the call behind
 // it is not worth a write.
-func decision(task *v1alpha1.CLBTask, next v1alpha1.CLBTaskStatus) Decision {
+func (w writer) decision(next v1alpha1.CLBTaskStatus) Decision {
 	compared := next
-	compared.APIRequestID = task.Status.APIRequestID
-	if equality.Semantic.DeepEqual(compared, task.Status) {
-		return Decision{Status: task.Status}
+	compared.APIRequestID = w.before.APIRequestID
+	if equality.Semantic.DeepEqual(compared, w.before) {
+		return Decision{Status: w.before}
 	}
 	return Decision{Status: next, Changed: true}
 }
 
 // unfinished decides for a task that goes on.
 func unfinished(w writer, history History, health Health) Decision {
-	task := w.task
 	shown := health.shown(history, w.now)
 	if shown == nil {
 		shown = history.trend.shown(w.now)
 	}
 	switch {
 	case shown != nil:
-		return decision(task, w.trouble(shown, history))
+		return w.decision(w.trouble(shown, history))
 	case history.Status != nil:
-		return decision(task, w.running(history.Status.RequestID))
-	case task.Status.Phase == v1alpha1.PhaseSuspended:
-		return decision(task, w.resumed())
+		return w.decision(w.running(history.Status.RequestID))
+	case w.restart:
+		return w.decision(w.resumed())
 	default:
 		// What a former process wrote stands until this one knows better.
-		return Decision{Status: task.Status}
+		return w.decision(w.handled(*w.task.Status.DeepCopy()))
 	}
 }
 
 // deadlineOf returns when a task fails without a verdict, and false if it never does. It
-// counts from the first answer, or if there was none from the object's creation as
-// late as both clocks allow.
+// counts from the first answer. If there was none it counts from the task's resumption, or
+// else from the object's creation as late as both clocks allow.
 func deadlineOf(task *v1alpha1.CLBTask, history History, now time.Time) (time.Time, bool) {
 	if task.Spec.ActiveDeadlineSeconds <= 0 {
 		return time.Time{}, false
 	}
 	created, begun := task.CreationTimestamp.Time, history.Begun
-	if begun.IsZero() {
-		begun = now
-	}
 	start := latest(created, begun)
 	switch {
 	case task.Status.StartTime != nil:
 		start = task.Status.StartTime.Time
 	case history.Status != nil:
 		start = now
+	case history.resumed:
+		start = begun
 	case begun.Sub(created) > clockSkew:
 		start = created.Add(clockSkew)
 	}
@@ -162,16 +212,22 @@ func (p Policy) confirmed(task *v1alpha1.CLBTask, history History) *clb.Error {
 	if r == nil || r.count < confirmCount {
 		return nil
 	}
-	inGrace := mayAppear(r.last.Problem) &&
-		r.when.Sub(history.Begun) < p.NotFoundGrace && r.when.Sub(task.CreationTimestamp.Time) < p.NotFoundGrace+clockSkew
+	isNew := history.resumed || r.when.Sub(task.CreationTimestamp.Time) < p.NotFoundGrace+clockSkew
+	inGrace := mayAppear(r.last.Problem) && isNew && r.when.Sub(history.Begun) < p.NotFoundGrace
 	lasting := confirmTime
-	if history.Status != nil || task.Status.StartTime != nil {
+	if history.Status != nil || answeredBefore(task.Status) {
 		lasting = confirmTimeStarted
 	}
 	if inGrace || r.when.Sub(r.first) < lasting {
 		return nil
 	}
 	return r.last
+}
+
+// answeredBefore reports whether the API has answered for an unfinished task. After a
+// suspension it has no start time, but still names the call.
+func answeredBefore(status v1alpha1.CLBTaskStatus) bool {
+	return status.StartTime != nil || status.APIRequestID != ""
 }
 
 func latest(a, b time.Time) time.Time {

@@ -167,15 +167,30 @@ func TestStartAndCompletionTimes(t *testing.T) {
 		"a task starts once, no matter what comes between": {
 			func(l *life) {
 				l.poll(busy)
+				l.wait(time.Hour)
+				l.restart()
+				l.pollFor(time.Hour-time.Second, time.Second, denied)
+				l.wait(time.Second)
+				l.poll(success)
+			}, created, created.Add(2 * time.Hour),
+		},
+		"a task that was suspended starts again": {
+			func(l *life) {
+				l.poll(busy)
 				l.suspend(true)
 				l.reconcile()
 				l.suspend(false)
+				l.wait(time.Hour)
+				l.poll(unreachable)
 				l.wait(time.Hour)
 				l.restart()
 				l.poll(busy)
 				l.wait(time.Hour)
 				l.poll(success)
-			}, created, created.Add(2 * time.Hour),
+			}, created.Add(2 * time.Hour), created.Add(3 * time.Hour),
+		},
+		"a suspended task has not started": {
+			func(l *life) { l.poll(busy); l.suspend(true); l.reconcile() }, never, never,
 		},
 		"a task whose first answer is the verdict starts with its end": {
 			func(l *life) { l.wait(time.Minute); l.poll(failed) }, created.Add(time.Minute), created.Add(time.Minute),

@@ -28,6 +28,12 @@ type facts struct {
 	failing [3][]time.Time
 	// seen are the problems that polls failed with.
 	seen map[clb.Problem]bool
+	// since is how much was said when the task was last resumed or reopened, and resumed that it was.
+	since   int
+	resumed bool
+	// forcedAt is when an annotation last forced a poll, and forcedBy its value.
+	forcedAt time.Time
+	forcedBy string
 }
 
 type fact struct {
@@ -78,7 +84,15 @@ func (f *facts) hear(o Observation, own bool, now time.Time) {
 }
 
 // forget notes that the history of the request was dropped.
-func (f *facts) forget() { f.said, f.failing[ofRequest] = nil, nil }
+func (f *facts) forget() {
+	f.said, f.failing[ofRequest] = nil, nil
+	f.since, f.resumed, f.forcedBy = 0, false, ""
+}
+
+// resume notes that the task is resumed or reopened. Rows of failures begin again.
+func (f *facts) resume() {
+	f.since, f.resumed, f.failing[ofRequest] = len(f.said), true, nil
+}
 
 func (f *facts) fork() facts {
 	other := *f
@@ -122,13 +136,14 @@ func (f *facts) verdict() string {
 func (f *facts) refused(task *v1alpha1.CLBTask, begun time.Time) bool {
 	var row []fact
 	enough := 30 * time.Second
-	if task.Status.StartTime != nil {
+	if task.Status.StartTime != nil || task.Status.APIRequestID != "" {
 		enough = 10 * time.Minute
 	}
-	for _, said := range f.said {
+	for i, said := range f.said {
 		switch {
 		case said.Err == nil:
 			row, enough = nil, 10*time.Minute
+		case i < f.since:
 		case !isAboutRequest(said.Err.Problem):
 		case len(row) > 0 && row[0].Err.Problem != said.Err.Problem:
 			row = []fact{said}
@@ -140,7 +155,7 @@ func (f *facts) refused(task *v1alpha1.CLBTask, begun time.Time) bool {
 		return false
 	}
 	last := row[len(row)-1]
-	surelyOld := last.at.Sub(begun) >= grace || last.at.Sub(task.CreationTimestamp.Time) >= grace+5*time.Minute
+	surelyOld := last.at.Sub(begun) >= grace || !f.resumed && last.at.Sub(task.CreationTimestamp.Time) >= grace+5*time.Minute
 	return surelyOld || !slices.Contains(mayYetAppear, last.Err.Problem)
 }
 
@@ -158,6 +173,8 @@ func (f *facts) deadline(task *v1alpha1.CLBTask, begun, now time.Time) (time.Tim
 		start = task.Status.StartTime.Time
 	case f.answered() != nil:
 		start = now
+	case f.resumed:
+		start = begun
 	}
 	return start.Add(limit), limit > 0
 }

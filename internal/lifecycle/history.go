@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"time"
 
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
 
@@ -27,6 +28,10 @@ type History struct {
 	// Unanswered is when the first poll of the last unanswered row was sent; zero if the last poll was answered.
 	Unanswered time.Time
 
+	// resumed says that an object was resumed or reopened at Begun: how old it is says nothing.
+	resumed bool
+	// forced is the last poll that an annotation forced, nil for none.
+	forced *forced
 	// beside is how many polls in a row were answered although conditions showed a
 	// problem around the request. If it reaches runLength it stays until the
 	// request has that problem itself, or it is over.
@@ -43,6 +48,40 @@ type refusals struct {
 	last        *clb.Error
 	count       int
 	first, when time.Time // Of the first and the last in the row.
+}
+
+// Track returns the history of a request that is polled as decided for a task, and whether
+// that is to be expedited: not if a poll was forced for another task since the decision.
+func (h History) Track(task *v1alpha1.CLBTask, d Decision, now time.Time) (_ History, expedite bool) {
+	h = h.begin(task, now)
+	if d.Restart {
+		h = h.restart(now)
+	}
+	switch {
+	case !d.Force:
+		return h, d.Expedite
+	case !h.forcedLately(now):
+		h.forced = &forced{by: task.UID, token: tokenOf(task), at: now}
+		return h, true
+	default:
+		return h, false
+	}
+}
+
+// begin returns the history if there is one, else a new one. A task that was resumed or
+// reopened and not answered since may be old.
+func (h History) begin(task *v1alpha1.CLBTask, now time.Time) History {
+	if h.Begun.IsZero() {
+		h.Begun, h.resumed = now, awaitsAnswer(task.Status)
+	}
+	return h
+}
+
+// restart returns the history after an object was resumed or reopened: rows of failures,
+// the grace and the deadline begin again. What the API has answered still holds.
+func (h History) restart(now time.Time) History {
+	h.Begun, h.resumed, h.Unanswered, h.refused = now, true, time.Time{}, nil
+	return h
 }
 
 // Verdict reports whether the API has said how the request ended.

@@ -85,20 +85,14 @@ func (l *life) reconcile() {
 		l.history = History{}
 	}
 	if l.last.Poll {
-		l.track()
-	}
-}
-
-func (l *life) track() {
-	if l.history.Begun.IsZero() {
-		l.history.Begun = l.now
+		l.history, _ = l.history.Track(l.task, l.last, l.now)
 	}
 }
 
 // observe observes a poll of the task's request, or of another one of the same account
 // and region.
 func (l *life) observe(o Observation, own bool) {
-	l.track()
+	l.history, _ = l.history.Track(l.task, Decision{}, l.now)
 	if own {
 		l.history = l.history.Observe(o, l.health, l.now)
 	}

@@ -57,17 +57,17 @@ func (w *witness) restart() {
 	w.interfered()
 }
 
-// cause says what ends the task now.
-func (w *witness) cause() string {
-	deadline, limited := w.deadline(w.task, w.history.Begun, w.now)
+// cause says what ends a task now.
+func (w *witness) cause(task *v1alpha1.CLBTask, begun time.Time) string {
+	deadline, limited := w.deadline(task, begun, w.now)
 	switch verdict := w.verdict(); {
 	case verdict != nothing:
 		return verdict
-	case w.task.Spec.Suspend:
+	case task.Spec.Suspend:
 		return nothing
-	case limited && !w.now.Before(deadline) && w.overdue(deadline, w.history.Begun):
+	case limited && !w.now.Before(deadline) && w.overdue(deadline, begun):
 		return deadLine
-	case w.refused(w.task, w.history.Begun):
+	case w.refused(task, begun) && !w.mayForce():
 		return refusal
 	default:
 		return nothing
@@ -76,8 +76,16 @@ func (w *witness) cause() string {
 
 // observe observes a poll that no decision follows as yet, such as while writes stall.
 func (w *witness) observe(o Observation, own bool) {
+	w.track()
 	w.life.observe(o, own)
 	w.hear(o, own, w.now)
+}
+
+// track notes that the request is tracked from now on, if it is not.
+func (w *witness) track() {
+	if w.history.Begun.IsZero() {
+		w.resumed = stage(w.task.Status) == "resumed"
+	}
 }
 
 // step decides once, after a poll if there is one, and checks what came of it.
@@ -86,10 +94,22 @@ func (w *witness) step(o *Observation, own bool) {
 	if o != nil {
 		w.observe(*o, own)
 	}
-	cause := w.cause()
+	w.track()
+	asked, mayForce, judged, begun := w.asks(), w.mayForce(), before, w.history.Begun
+	resumes := w.resumes()
+	if resumes {
+		w.resume()
+		judged, begun = before.DeepCopy(), w.now
+		judged.Status.StartTime = nil
+		if before.Status.Phase.Final() {
+			judged.Status.APIRequestID = ""
+		}
+	}
+	cause := w.cause(judged, begun)
 	w.reconcile()
 	w.checkWrite(before.Status)
-	if before.Status.Phase.Final() {
+	w.checkForced(before.Status, asked, mayForce)
+	if before.Status.Phase.Final() && !resumes {
 		w.checkFinal(before.Status)
 	} else {
 		w.class = map[string]class{nothing: open, answer0: good, answer1: ended, deadLine: ended, refusal: ended}[cause]
@@ -119,10 +139,16 @@ func (w *witness) checkWrite(before v1alpha1.CLBTaskStatus) {
 	compared.APIRequestID = before.APIRequestID
 	w.claim(!equality.Semantic.DeepEqual(compared, before), "what is written changes something")
 	w.claim(rows[matrix.Row(status)], "a status is a row of the matrix")
+	compared.LastHandledReconcileAt = before.LastHandledReconcileAt
+	if equality.Semantic.DeepEqual(compared, before) {
+		return // Nothing but the token is new.
+	}
 	w.checkOrder(before)
 	w.claim(status.ObservedGeneration == w.task.Generation, "a status speaks of the present generation")
 	w.claim((status.CompletionTime != nil) == status.Phase.Final(), "completion is set on every end and on none else")
-	w.claim(before.StartTime == nil || status.StartTime.Equal(before.StartTime), "a task starts once")
+	again := before.Phase == v1alpha1.PhaseUnknown || before.Phase == v1alpha1.PhaseSuspended || status.Phase == v1alpha1.PhaseSuspended
+	w.claim(before.StartTime == nil || again || status.StartTime.Equal(before.StartTime), "a task starts once, and once more when it is resumed")
+	w.claim(status.Phase != v1alpha1.PhaseSuspended || status.StartTime == nil, "a suspended task has not started")
 	for _, c := range status.Conditions {
 		w.claim(c.ObservedGeneration == w.task.Generation, "a condition speaks of the present generation")
 		w.claim(c.Message != "" && c.LastTransitionTime.Unix() != 0, "a condition has a text and a time")
@@ -136,6 +162,9 @@ func (w *witness) checkWrite(before v1alpha1.CLBTaskStatus) {
 // checkOrder states what may follow what.
 func (w *witness) checkOrder(before v1alpha1.CLBTaskStatus) {
 	from, to := stage(before), stage(w.task.Status)
+	if before.Phase == v1alpha1.PhaseUnknown && w.last.Force {
+		from = "suspended" // For whoever asks again, it is resumed.
+	}
 	w.claim(from == to || slices.Contains(mayFollow[from], to), "a "+from+" task may become "+to)
 	row := matrix.Row(w.task.Status)
 	if row == matrix.Row(before) {
@@ -157,12 +186,13 @@ func (w *witness) checkEdited() {
 // checkFinal states that an end is one.
 func (w *witness) checkFinal(before v1alpha1.CLBTaskStatus) {
 	now := *w.task.Status.DeepCopy()
-	now.ObservedGeneration = before.ObservedGeneration
+	now.ObservedGeneration, now.LastHandledReconcileAt = before.ObservedGeneration, before.LastHandledReconcileAt
 	for i := range now.Conditions {
 		now.Conditions[i].ObservedGeneration = before.Conditions[i].ObservedGeneration
 	}
-	w.claim(equality.Semantic.DeepEqual(now, before), "nothing but the generation of an end changes")
-	w.claim(!w.last.Poll && !w.last.Expedite && w.last.RequeueAfter == 0, "nothing is polled after the end")
+	w.claim(equality.Semantic.DeepEqual(now, before), "nothing but the generation and the token of an end changes")
+	waits := w.asks() && before.Phase == v1alpha1.PhaseUnknown && !w.task.Spec.Suspend
+	w.claim(!w.last.Poll && !w.last.Expedite && (w.last.RequeueAfter != 0) == waits, "nothing is polled after the end")
 }
 
 // checkReading states what waiters make of a task that was unfinished before a step.
@@ -195,13 +225,15 @@ func (w *witness) checkUnfinished(before v1alpha1.CLBTaskStatus) {
 	w.claim(!runs(status) || w.answered() != nil || runs(before), "a task is in progress on an answer 2 alone")
 	w.claim(runs(status) || w.answered() == nil, "a task that was answered 2 is in progress")
 	reason := clb.Problem(status.Conditions[0].Reason)
-	w.claim(!w.last.Changed || !isProblem(reason) || w.seen[reason], "a problem is one that a poll failed with")
+	shown := matrix.Row(status) != matrix.Row(before)
+	w.claim(!shown || !isProblem(reason) || w.seen[reason], "a problem is one that a poll failed with")
 
 	deadline, limited := w.deadline(w.task, w.history.Begun, w.now)
 	past := limited && !w.now.Before(deadline)
-	w.claim(w.last.Expedite == (past && !w.polledSince(deadline)), "the last poll is expedited until it is sent")
+	w.claim(w.last.Expedite == (w.last.Force || past && !w.polledSince(deadline)), "the last poll is expedited until it is sent")
 	again := w.last.RequeueAfter
 	switch {
+	case w.asks() && again > 0 && again <= 5*time.Second: // Until a poll may be forced.
 	case w.history.beside == runLength && again > 0 && again <= besideFor: // Others speak for it then.
 	case past:
 		w.claim(again >= 10*time.Second && again <= 2*time.Minute, "after the deadline a task is reconciled again when it may end")

@@ -46,6 +46,9 @@ func play(t *testing.T, script []byte) {
 			default:
 			}
 		case 8:
+			if b%2 == 0 {
+				s.Forgive(key)
+			}
 			s.Expedite(key)
 		case 9:
 			delete(known, key)

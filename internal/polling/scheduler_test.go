@@ -119,6 +119,16 @@ func TestScheduler(t *testing.T) {
 			turn = again(t, got, turn, InProgress, 7*time.Second, 10*time.Second)
 			again(t, got, turn, Refused, 7*time.Second, 10*time.Second) // Its interval is longer than 2 s.
 		},
+		"a forgiven task begins again": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			turn := got.next(t).turn
+			for _, want := range []int{2, 4, 8, 16} {
+				turn = again(t, got, turn, Refused, time.Duration(want)*time.Second, time.Duration(want)*time.Second)
+			}
+			s.Forgive("a")
+			s.Forgive("unknown")
+			again(t, got, turn, Refused, 2*time.Second, 3200*time.Millisecond) // Or its interval, if that is longer.
+		},
 		"a refused task delays no other": func(t *testing.T, s *Scheduler[string], got grants) {
 			track(s, "refused")
 			turn := got.next(t).turn

@@ -27,8 +27,8 @@
 //
 // The package has no other resources than CLBTasks and events.k8s.io, no leases
 // among them. It does not know finalizers, owner references, managed fields, label
-// selectors, server-side apply, JSON patches, preconditions of deletions, deletions
-// of collections, dry runs, bookmarks after a list, or access control, and it keeps
+// selectors, server-side apply, JSON patches, deletions of
+// collections, dry runs, bookmarks after a list, or access control, and it keeps
 // unknown fields. The order of concurrent requests differs from run to run. What a
 // real API server does is tested with envtest.
 package testenv

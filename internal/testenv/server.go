@@ -218,8 +218,7 @@ func (c *Cluster) handle(call *call) (any, error) {
 	case call.verb == "get":
 		return task, nil
 	case call.verb == "delete":
-		_, err := c.commit(call, task, nil)
-		return metav1.Status{Status: metav1.StatusSuccess, Code: http.StatusOK}, err
+		return c.delete(call, task)
 	}
 	return c.write(call, task)
 }

@@ -76,6 +76,29 @@ func (c *Cluster) write(call *call, before *object) (any, error) {
 	return c.commit(call, before, after)
 }
 
+// delete removes a task, unless a precondition does not hold.
+func (c *Cluster) delete(call *call, before *object) (any, error) {
+	var options metav1.DeleteOptions
+	if len(call.body) > 0 {
+		if err := json.Unmarshal(call.body, &options); err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+	}
+	if p := options.Preconditions; p != nil {
+		differs := func(what, wanted, is string) error {
+			return apierrors.NewConflict(tasks.GroupResource(), call.key.Name, fmt.Errorf("Precondition failed: %s in precondition: %s, %s in object meta: %s", what, wanted, what, is))
+		}
+		if p.UID != nil && *p.UID != before.GetUID() {
+			return nil, differs("UID", string(*p.UID), string(before.GetUID()))
+		}
+		if p.ResourceVersion != nil && *p.ResourceVersion != before.GetResourceVersion() {
+			return nil, differs("ResourceVersion", *p.ResourceVersion, before.GetResourceVersion())
+		}
+	}
+	_, err := c.commit(call, before, nil)
+	return metav1.Status{Status: metav1.StatusSuccess, Code: http.StatusOK}, err
+}
+
 // commit stores what a call makes of an object, unless the CRD forbids it.
 func (c *Cluster) commit(call *call, before, after *object) (*object, error) {
 	if after != nil {

@@ -18,6 +18,7 @@ func TestWrongFlags(t *testing.T) {
 		"--clb-requests-per-second=many":         `invalid value "many"`,
 		"--clb-timeout=0s":                       "give a duration above zero",
 		"--clb-not-found-grace=-1s":              "give zero or more",
+		"--default-ttl-after-finished=-1s":       "give zero for none, or more",
 		"--clb-endpoint=http://clb.example.com":  "plain http to a host that is not loopback",
 		"--clb-endpoint=https://a.example/path":  "must not have a path",
 		"--clb-endpoint=Guangzhou=https://a.com": "is not [REGION=]URL",

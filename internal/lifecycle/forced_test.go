@@ -1,0 +1,296 @@
+package lifecycle
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
+)
+
+// annotate gives the annotation that asks for a poll a value.
+func (l *life) annotate(token string) {
+	l.task.Annotations = annotation(token)
+}
+
+func (l *life) handled(t *testing.T, want string) {
+	t.Helper()
+	if got := l.task.Status.LastHandledReconcileAt; got != want {
+		t.Errorf("the status names the token %q, want %q", got, want)
+	}
+}
+
+// forced checks whether the last decision forced a poll.
+func (l *life) forced(t *testing.T, want bool, requeueAfter time.Duration) {
+	t.Helper()
+	if l.last.Force != want || l.last.Expedite != want || l.last.RequeueAfter != requeueAfter {
+		t.Errorf("force %v, expedite %v, requeue after %v, want %v and %v", l.last.Force, l.last.Expedite, l.last.RequeueAfter, want, requeueAfter)
+	}
+}
+
+// A new value of the annotation forces one poll, and nothing else of the status changes.
+func TestForcedPoll(t *testing.T) {
+	for sentence, before := range map[string]func(*life){
+		"a fresh task":          func(*life) {},
+		"one in progress":       func(l *life) { l.poll(busy) },
+		"one with a problem":    func(l *life) { l.pollFor(time.Minute, time.Second, denied) },
+		"one that is not found": func(l *life) { l.pollFor(time.Minute, time.Second, notFound) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLife()
+			before(l)
+			want := *l.task.Status.DeepCopy()
+			l.annotate("")
+			l.reconcile()
+			l.forced(t, false, 0)
+			for _, token := range []string{"2026-01-02T03:04:05Z", "again", "2026-01-02T03:04:05Z"} {
+				l.wait(time.Hour)
+				l.annotate(token)
+				l.reconcile()
+				l.forced(t, true, 0)
+				want.LastHandledReconcileAt = token
+				if got := l.task.Status; fmt.Sprint(got) != fmt.Sprint(want) {
+					t.Errorf("%+v\nwant %+v", got, want)
+				}
+				l.reconcile()
+				l.forced(t, false, 0)
+				if l.last.Changed {
+					t.Error("written again")
+				}
+			}
+		})
+	}
+}
+
+// Between two forced polls are five seconds.
+func TestForcedPollInterval(t *testing.T) {
+	l := newLife()
+	l.poll(busy)
+	l.annotate("one")
+	l.reconcile()
+	l.forced(t, true, 0)
+	l.wait(time.Second)
+	l.annotate("two")
+	l.reconcile()
+	l.forced(t, false, 4*time.Second)
+	l.handled(t, "one")
+	l.wait(3 * time.Second)
+	l.annotate("three") // The last one counts.
+	l.poll(busy)
+	l.forced(t, false, time.Second)
+	l.wait(time.Second)
+	l.reconcile()
+	l.forced(t, true, 0)
+	l.handled(t, "three")
+	l.annotate("four")
+	l.wait(-time.Hour) // A clock that is put back.
+	l.reconcile()
+	l.forced(t, true, 0)
+}
+
+// A status that could not be written forces no second poll, and is written all the same.
+func TestForcedPollUnwritten(t *testing.T) {
+	for sentence, before := range map[string]func(*life){
+		"one in progress": func(l *life) { l.poll(busy) },
+		"one that ended":  func(l *life) { l.pollFor(time.Minute, time.Second, noSuchRegion) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLife()
+			before(l)
+			l.wait(time.Minute)
+			was := *l.task.Status.DeepCopy()
+			l.annotate("one")
+			for i := range 3 {
+				l.task.Status = *was.DeepCopy()
+				l.reconcile()
+				if l.last.Force != (i == 0) || l.last.Restart != was.Phase.Final() || !l.last.Changed || !l.last.Poll {
+					t.Errorf("%d: %+v", i, l.last)
+				}
+			}
+			l.handled(t, "one")
+		})
+	}
+}
+
+// Two tasks of one request that ask at once force one poll.
+func TestForcedPollOfTwo(t *testing.T) {
+	a, b := freshTask(), freshTask()
+	a.UID, b.UID = "a", "b"
+	a.Annotations, b.Annotations = annotation("one"), annotation("one")
+	var h History
+	forA, forB := policy.Decide(a, h, Health{}, created), policy.Decide(b, h, Health{}, created)
+	h, first := h.Track(a, forA, created)
+	h, second := h.Track(b, forB, created.Add(time.Millisecond))
+	if !first || second || !forB.Changed {
+		t.Errorf("expedited: %v, %v", first, second)
+	}
+	if d := policy.Decide(b, h, Health{}, created.Add(5*time.Second)); !d.Force {
+		t.Errorf("%+v", d)
+	}
+}
+
+// A long value counts by its first characters.
+func TestLongToken(t *testing.T) {
+	l := newLife()
+	l.poll(busy)
+	long := strings.Repeat("原", v1alpha1.MaxTokenLength)
+	l.annotate(long + "x")
+	l.reconcile()
+	l.handled(t, long)
+	l.wait(time.Minute)
+	l.annotate(long + "y")
+	l.reconcile()
+	if l.last.Changed || utf8.RuneCountInString(l.task.Status.LastHandledReconcileAt) != v1alpha1.MaxTokenLength {
+		t.Errorf("%+v", l.last)
+	}
+}
+
+// givenUp is a life that ended without a verdict two minutes ago.
+func givenUp(o Observation) *life {
+	l := newLife()
+	l.pollFor(grace, 10*time.Second, o)
+	l.wait(2 * time.Minute)
+	return l
+}
+
+// A task without a verdict is taken up again as a fresh one, in one write.
+func TestReopened(t *testing.T) {
+	for _, p := range aboutRequest {
+		t.Run(string(p), func(t *testing.T) {
+			l := givenUp(failure(p))
+			l.unknown(t, p)
+			l.written = nil
+			l.annotate("one")
+			l.reconcile()
+			l.wrote(t, matrix.Pending)
+			l.handled(t, "one")
+			if s := l.task.Status; s.Message != "" || s.APIRequestID != "" || s.StartTime != nil || !l.last.Force || !l.last.Poll {
+				t.Errorf("%+v", l.last)
+			}
+			begun := l.now
+			want := 30 * time.Second
+			if p == clb.ProblemTaskNotFound || p == clb.ProblemLoadBalancerNotFound {
+				want = grace
+			}
+			l.pollFor(want-time.Second, time.Second, failure(p))
+			l.unfinished(t)
+			l.wait(time.Second)
+			l.poll(failure(p))
+			l.unknown(t, p)
+			if took := l.task.Status.CompletionTime.Sub(begun); took != want {
+				t.Errorf("it ended after %v", took)
+			}
+			l.wait(time.Hour)
+			l.reconcile()
+			if l.last.Changed || l.last.Poll {
+				t.Error("an old token asks again")
+			}
+		})
+	}
+}
+
+// A reopened task goes on as any other.
+func TestReopenedGoesOn(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		live func(*life)
+		want []string
+	}{
+		"to success":        {func(l *life) { l.reconcile(); l.poll(busy); l.poll(success) }, []string{matrix.Pending, matrix.Running, matrix.Succeeded}},
+		"to a failure":      {func(l *life) { l.reconcile(); l.poll(failed) }, []string{matrix.Pending, matrix.Failed}},
+		"to a suspension":   {func(l *life) { l.reconcile(); l.suspend(true); l.reconcile() }, []string{matrix.Pending, matrix.Suspended}},
+		"not if suspended":  {func(l *life) { l.suspend(true); l.reconcile(); l.reconcile() }, []string{matrix.UnknownWith(clb.ProblemInvalidRegion)}},
+		"once it's resumed": {func(l *life) { l.suspend(true); l.suspend(false); l.reconcile() }, []string{matrix.Pending}},
+		"to a verdict that another object brought": {
+			func(l *life) { l.shared = true; l.observe(success, true); l.reconcile() }, []string{matrix.Succeeded},
+		},
+		"to its deadline, which begins again": {
+			func(l *life) {
+				l.limit(time.Minute)
+				l.reconcile()
+				l.restart()
+				l.pollFor(3*time.Minute, 10*time.Second, unreachable)
+			},
+			[]string{matrix.Pending, matrix.PendingWith(clb.ProblemAPIUnreachable), matrix.Expired},
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := givenUp(noSuchRegion)
+			l.written = nil
+			l.annotate("one")
+			test.live(l)
+			l.wrote(t, test.want...)
+		})
+	}
+}
+
+// A verdict is not polled again, but names the token.
+func TestForcedVerdict(t *testing.T) {
+	for sentence, end := range map[string]func(*life){
+		"success":  func(l *life) { l.poll(success) },
+		"failure":  func(l *life) { l.poll(failed) },
+		"deadline": func(l *life) { l.limit(time.Second); l.poll(busy); l.wait(time.Second); l.poll(busy) },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLife()
+			end(l)
+			row := matrix.Row(l.task.Status)
+			for _, suspended := range []bool{false, true} {
+				l.suspend(suspended)
+				l.annotate(fmt.Sprint(suspended))
+				l.wait(time.Second)
+				l.reconcile()
+				if l.last.Poll || l.last.Force || matrix.Row(l.task.Status) != row {
+					t.Errorf("%+v", l.last)
+				}
+				l.handled(t, fmt.Sprint(suspended))
+			}
+		})
+	}
+}
+
+// A suspended task waits for its resumption.
+func TestForcedWhileSuspended(t *testing.T) {
+	l := newLife()
+	l.poll(busy)
+	l.suspend(true)
+	l.reconcile()
+	l.annotate("one")
+	l.wait(time.Hour)
+	l.reconcile()
+	l.handled(t, "")
+	if l.last.Changed || l.last.Poll {
+		t.Errorf("%+v", l.last)
+	}
+	l.suspend(false)
+	l.reconcile()
+	l.handled(t, "one")
+	l.wrote(t, matrix.Running, matrix.Suspended, matrix.Pending)
+}
+
+// A refusal that is confirmed does not end a task before the poll that is forced now.
+func TestForcedBeforeRefusal(t *testing.T) {
+	l := newLife()
+	l.pollFor(29*time.Second, time.Second, noSuchRegion)
+	l.observe(noSuchRegion, true)
+	l.wait(time.Second)
+	l.observe(noSuchRegion, true)
+	l.annotate("one")
+	l.reconcile()
+	l.unfinished(t)
+	l.handled(t, "one")
+	l.annotate("two") // Too early: the end stands, and is left again.
+	l.poll(noSuchRegion)
+	l.unknown(t, clb.ProblemInvalidRegion)
+	l.handled(t, "one")
+	if l.last.RequeueAfter != 5*time.Second {
+		t.Errorf("%+v", l.last)
+	}
+	l.wait(5 * time.Second)
+	l.reconcile()
+	l.unfinished(t)
+	l.handled(t, "two")
+}
