@@ -9,6 +9,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -132,6 +133,37 @@ var _ = Describe("The life of a task", func() {
 			"Normal InProgress", "Normal Suspended", "Normal Pending", "Normal TaskSucceeded"))
 	})
 
+	It("is deleted after its TTL, be that zero", func() {
+		w.run()
+		for name, seconds := range map[string]int64{"at-once": 0, "soon": 2} {
+			task := w.follow(name, clbsim.Task{FromFirstPoll: true, Duration: time.Second}, ttl(seconds))
+			w.reach(task, matrix.Running)
+			Eventually(func() error {
+				_, err := w.get(task)
+				return err
+			}).WithTimeout(30*time.Second).Should(MatchError(apierrors.IsNotFound, "not found"), name)
+		}
+	})
+
+	It("is taken up again if its annotation asks, with one write", func() {
+		task := w.follow("again", clbsim.Task{Result: clbsim.Stuck})
+		task.Annotations = map[string]string{v1alpha1.AnnotationReconcileRequestedAt: "one"}
+		Expect(k8s.Update(w.ctx, task)).To(Succeed())
+		gone := metav1.Condition{
+			Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonTaskNotFound, Message: "gone", LastTransitionTime: metav1.Now(),
+		}
+		task.Status = v1alpha1.CLBTaskStatus{
+			Phase: v1alpha1.PhaseUnknown, Conditions: append(task.Status.Conditions, gone), Message: "gone",
+			ObservedGeneration: task.Generation, CompletionTime: new(metav1.Now()), APIRequestID: "call-1",
+		}
+		Expect(k8s.Status().Update(w.ctx, task)).To(Succeed())
+		w.run()
+		running := w.reach(task, matrix.Running)
+		Expect(running.Status.LastHandledReconcileAt).To(Equal("one"))
+		Expect(running.Status.Message).To(BeEmpty())
+		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal Pending", "Normal InProgress"))
+	})
+
 	It("goes on while others write the object, too", func() {
 		w.run()
 		task := w.follow("busy", clbsim.Task{Duration: time.Second})
@@ -186,6 +218,10 @@ var _ = Describe("A hundred tasks at the API's full quota", func() {
 
 func limit(seconds int64) func(*v1alpha1.CLBTaskSpec) {
 	return func(spec *v1alpha1.CLBTaskSpec) { spec.ActiveDeadlineSeconds = seconds }
+}
+
+func ttl(seconds int64) func(*v1alpha1.CLBTaskSpec) {
+	return func(spec *v1alpha1.CLBTaskSpec) { spec.TTLSecondsAfterFinished = &seconds }
 }
 
 // edit changes the spec of a task.

@@ -11,9 +11,11 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/fields"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/yaml"
 	"k8s.io/client-go/kubernetes"
 	toolscache "k8s.io/client-go/tools/cache"
@@ -63,19 +65,63 @@ var _ = Describe("The API server", func() {
 		}
 	})
 
-	It("takes a deadline from a second to a year", func() {
+	DescribeTable("takes seconds within limits", func(field string, taken, refused []string) {
 		try := func(seconds string) error {
 			task := new(unstructured.Unstructured)
 			Expect(json.Unmarshal(fmt.Appendf(nil, `{"apiVersion": "clb.tencentcloud.com/v1alpha1", "kind": "CLBTask",
 				"metadata": {"namespace": %q, "generateName": "limited-"},
-				"spec": {"requestId": "r-1", "region": "ap-guangzhou", "activeDeadlineSeconds": %s}}`, w.namespace, seconds), task)).To(Succeed())
+				"spec": {"requestId": "r-1", "region": "ap-guangzhou", %q: %s}}`, w.namespace, field, seconds), task)).To(Succeed())
 			return k8s.Create(w.ctx, task)
 		}
-		Expect(try("1")).To(Succeed())
-		Expect(try("31536000")).To(Succeed())
-		for _, seconds := range []string{"0", "-1", "31536001", "1.5", `"10m"`} {
-			Expect(try(seconds)).To(MatchError(ContainSubstring("spec.activeDeadlineSeconds")), seconds)
+		for _, seconds := range taken {
+			Expect(try(seconds)).To(Succeed(), seconds)
 		}
+		for _, seconds := range refused {
+			Expect(try(seconds)).To(MatchError(ContainSubstring("spec."+field)), seconds)
+		}
+	},
+		Entry("a deadline from one to a year", "activeDeadlineSeconds", []string{"1", "31536000"}, []string{"0", "-1", "31536001", "1.5", `"10m"`}),
+		Entry("a TTL from zero", "ttlSecondsAfterFinished", []string{"0", "2147483647"}, []string{"-1", "2147483648", "1.5", `"10m"`}))
+
+	It("lets a TTL be set, changed and removed, and keeps a zero", func() {
+		task := w.apply("ttl", "r-1")
+		for _, seconds := range []*int64{new(int64(0)), new(int64(60)), nil} {
+			task.Spec.TTLSecondsAfterFinished = seconds
+			Expect(k8s.Update(w.ctx, task)).To(Succeed())
+			fresh, err := w.get(task)
+			Expect(err).NotTo(HaveOccurred())
+			Expect(fresh.Spec.TTLSecondsAfterFinished).To(Equal(seconds))
+		}
+	})
+
+	It("lets a task without a verdict begin again, and a verdict name a token", func() {
+		task := w.apply("again", "r-1")
+		write := func(phase v1alpha1.Phase, began bool, token string) {
+			GinkgoHelper()
+			task.Status.Phase, task.Status.StartTime, task.Status.LastHandledReconcileAt = phase, nil, token
+			if began {
+				task.Status.StartTime = new(metav1.Now())
+			}
+			Expect(k8s.Status().Update(w.ctx, task)).To(Succeed())
+			Expect(task.Status.StartTime != nil).To(Equal(began))
+		}
+		write(v1alpha1.PhaseRunning, true, "")
+		write(v1alpha1.PhaseSuspended, false, "")
+		write(v1alpha1.PhaseUnknown, false, "")
+		write(v1alpha1.PhasePending, false, strings.Repeat("原", v1alpha1.MaxTokenLength))
+		write(v1alpha1.PhaseSucceeded, true, "one")
+		write(v1alpha1.PhaseSucceeded, true, "two")
+		task.Status.LastHandledReconcileAt = strings.Repeat("x", v1alpha1.MaxTokenLength+1)
+		Expect(k8s.Status().Update(w.ctx, task)).To(MatchError(ContainSubstring("lastHandledReconcileAt")))
+	})
+
+	It("refuses to delete an object that is another one or has changed", func() {
+		task := w.apply("deleted", "r-1")
+		uid, version := task.UID, task.ResourceVersion
+		Expect(k8s.Delete(w.ctx, task, client.Preconditions{UID: new(types.UID("other"))})).To(MatchError(apierrors.IsConflict, "a conflict"))
+		w.edit(task, `{"suspend":true}`)
+		Expect(k8s.Delete(w.ctx, task, client.Preconditions{UID: &uid, ResourceVersion: &version})).To(MatchError(apierrors.IsConflict, "a conflict"))
+		Expect(k8s.Delete(w.ctx, task, client.Preconditions{UID: &uid})).To(Succeed())
 	})
 
 	It("refuses to change what is followed", func() {

@@ -145,7 +145,7 @@ type Phase string
 
 const (
 	// PhasePending says that the cloud has not answered for this task yet, or not
-	// since it was resumed.
+	// since it was resumed or taken up again.
 	PhasePending Phase = "Pending"
 	// PhaseRunning says that the cloud answered that the task is in progress.
 	PhaseRunning Phase = "Running"

@@ -26,8 +26,9 @@ const (
 
 // Reasons that the conditions carry, and what to do about each.
 const (
-	// ReasonPending: no controller has seen the task yet, or it was resumed and the
-	// cloud has not answered since. Wait; if it stays, see whether the operator runs.
+	// ReasonPending: no controller has seen the task yet, or it was resumed, or taken up
+	// again as its annotation asks, and the cloud has not answered since. Wait; if it
+	// stays, see whether the operator runs.
 	ReasonPending = "Pending"
 	// ReasonInProgress: the cloud answered that the task is in progress. Wait.
 	ReasonInProgress = "InProgress"
@@ -83,7 +84,8 @@ const (
 	ReasonQueryRefused = "QueryRefused"
 
 	// ReasonTaskNotFound: the API does not know the request ID or deal name in that
-	// region. Check both, and that the operator's account made the request.
+	// region. Check both, and that the operator's account made the request. The annotation
+	// clb.tencentcloud.com/reconcile-requested-at has it polled again.
 	ReasonTaskNotFound = "TaskNotFound"
 	// ReasonLoadBalancerNotFound: the load balancer of the request is gone. Look at it
 	// in the cloud; the API cannot say how the request ended.

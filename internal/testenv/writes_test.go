@@ -162,6 +162,31 @@ func TestWrites(t *testing.T) {
 			},
 			fails: apierrors.IsNotFound,
 		},
+		"a deletion of another uid conflicts": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				return c.Delete(ctx, task, client.Preconditions{UID: new(types.UID("other"))})
+			},
+			fails: apierrors.IsConflict,
+		},
+		"a deletion of an earlier version conflicts": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				version := task.ResourceVersion
+				if err := c.Patch(ctx, task, patch(`{"metadata":{"labels":{"a":"b"}}}`)); err != nil {
+					return err
+				}
+				return c.Delete(ctx, task, client.Preconditions{UID: &task.UID, ResourceVersion: &version})
+			},
+			fails: apierrors.IsConflict,
+		},
+		"a deletion whose preconditions hold succeeds": {
+			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+				if err := c.Delete(ctx, task, client.Preconditions{UID: &task.UID, ResourceVersion: &task.ResourceVersion}); err != nil {
+					return err
+				}
+				return c.Get(ctx, client.ObjectKeyFromObject(task), task)
+			},
+			fails: apierrors.IsNotFound,
+		},
 		"JSON patches are unsupported": {
 			write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
 				return c.Patch(ctx, task, client.RawPatch(types.JSONPatchType, []byte(`[]`)))

@@ -58,7 +58,7 @@ var accessOptions = map[string]option{
 	"the namespaces to watch get a Role each, and nothing is cluster-wide but the CRD": {
 		values: "{watchNamespaces: [shop, web], metrics: {secure: false}}",
 		object: "Role web/clbtask-system:clbtask-operator",
-		has:    "rules: [{apiGroups: [clb.tencentcloud.com], resources: [clbtasks/status], verbs: [patch]}]",
+		has:    "rules: [{resources: [clbtasks], verbs: [delete, get]}, {resources: [clbtasks/status], verbs: [patch]}]",
 		absent: "ClusterRole,ClusterRoleBinding",
 	},
 	"a binding in a watched namespace names the ServiceAccount of the release": {

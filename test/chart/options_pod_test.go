@@ -49,6 +49,11 @@ var podOptions = map[string]option{
 		object: aDeployment,
 		has:    manager("args: [--clb-requests-per-second=20]"),
 	},
+	"the default TTL becomes a flag": {
+		values: "defaultTTLAfterFinished: 168h",
+		object: aDeployment,
+		has:    manager("args: [--default-ttl-after-finished=168h]"),
+	},
 	"a single replica needs no leader, and never overlaps its successor": {
 		values: "{replicaCount: 1, leaderElection: {enabled: false}}",
 		object: aDeployment,

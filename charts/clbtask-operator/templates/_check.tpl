@@ -95,6 +95,7 @@
   "metrics-cert-dir" "set metrics.certificateSecret"
   "health-probe-bind-address" "the probes need port 8081"
   "clb-requests-per-second" "set requestsPerSecond"
+  "default-ttl-after-finished" "set defaultTTLAfterFinished"
   "credentials" "set credentials.source"
   "credentials-directory" "set credentials.directory"
   "credentials-secret" "set credentials.existingSecret"

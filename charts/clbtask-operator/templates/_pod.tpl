@@ -46,6 +46,9 @@
 {{- end }}
 - --health-probe-bind-address=:8081
 - --clb-requests-per-second={{ $values.requestsPerSecond }}
+{{- with $values.defaultTTLAfterFinished }}
+- --default-ttl-after-finished={{ . }}
+{{- end }}
 {{- if $values.simulator.enabled }}
 - --clb-endpoint=http://127.0.0.1:9443
 - --credentials=env
