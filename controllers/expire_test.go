@@ -175,7 +175,8 @@ func TestTTLPreconditions(t *testing.T) {
 				deletions := 0
 				b.cluster.SetFault(func(r *http.Request) error {
 					if r.Method == http.MethodDelete {
-						if deletions++; deletions == 1 {
+						deletions++
+						if deletions == 1 {
 							test.meanwhile(b)
 						}
 					}

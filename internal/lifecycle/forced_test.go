@@ -2,6 +2,7 @@ package lifecycle
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -240,13 +241,13 @@ func TestForcedVerdict(t *testing.T) {
 			row := matrix.Row(l.task.Status)
 			for _, suspended := range []bool{false, true} {
 				l.suspend(suspended)
-				l.annotate(fmt.Sprint(suspended))
+				l.annotate(strconv.FormatBool(suspended))
 				l.wait(time.Second)
 				l.reconcile()
 				if l.last.Poll || l.last.Force || matrix.Row(l.task.Status) != row {
 					t.Errorf("%+v", l.last)
 				}
-				l.handled(t, fmt.Sprint(suspended))
+				l.handled(t, strconv.FormatBool(suspended))
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -87,7 +88,7 @@ func (w *witness) live(step, kind, detail byte) {
 		return
 	case stepBack:
 		if kind%4 == 1 {
-			w.annotate(fmt.Sprint(detail % 8))
+			w.annotate(strconv.Itoa(int(detail % 8)))
 			break
 		}
 		w.wait(-time.Duration(detail) * time.Second) // A clock that is put back.

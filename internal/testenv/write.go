@@ -86,7 +86,7 @@ func (c *Cluster) delete(call *call, before *object) (any, error) {
 	}
 	if p := options.Preconditions; p != nil {
 		differs := func(what, wanted, is string) error {
-			return apierrors.NewConflict(tasks.GroupResource(), call.key.Name, fmt.Errorf("Precondition failed: %s in precondition: %s, %s in object meta: %s", what, wanted, what, is))
+			return apierrors.NewConflict(tasks.GroupResource(), call.key.Name, fmt.Errorf("the precondition failed: %s in precondition: %s, %s in object meta: %s", what, wanted, what, is))
 		}
 		if p.UID != nil && *p.UID != before.GetUID() {
 			return nil, differs("UID", string(*p.UID), string(before.GetUID()))
