@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"strconv"
 	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -118,10 +119,21 @@ var edits = []func(*simulation){
 	func(s *simulation) {
 		s.edit(func(t *v1alpha1.CLBTask) { t.Spec.ActiveDeadlineSeconds = 1 + s.random.Int64N(600) })
 	},
+	func(s *simulation) { // Polls are forced.
+		for range 1 + s.random.IntN(3) {
+			token := strconv.Itoa(s.random.IntN(1000))
+			s.edit(func(t *v1alpha1.CLBTask) {
+				t.Annotations = map[string]string{v1alpha1.AnnotationReconcileRequestedAt: token}
+			})
+		}
+	},
+	func(s *simulation) {
+		s.edit(func(t *v1alpha1.CLBTask) { t.Spec.TTLSecondsAfterFinished = new(s.random.Int64N(60)) })
+	},
 	func(s *simulation) { // A foreign write of the status.
 		if task := s.any(); task != nil && !task.Status.Phase.Final() {
 			patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"phase":"`+pick(s.random, []string{"Pending", "Running", "Suspended"})+`"}}`))
-			if err := s.client.Status().Patch(s.Context(), task, patch); err != nil {
+			if err := s.client.Status().Patch(s.Context(), task, patch); client.IgnoreNotFound(err) != nil {
 				s.Error(err)
 			}
 		}
@@ -144,13 +156,14 @@ func (s *simulation) edit(how func(*v1alpha1.CLBTask)) {
 	}
 	how(task)
 	// It may have been written meanwhile, or its deadline may not be changed any more.
-	if err := s.client.Update(s.Context(), task); err != nil && !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
+	if err := s.client.Update(s.Context(), task); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
 		s.Error(err)
 	}
 }
 
 func (s *simulation) remove(task *v1alpha1.CLBTask) {
-	if err := s.client.Delete(s.Context(), task); err != nil {
+	delete(s.present, task.UID)
+	if err := s.client.Delete(s.Context(), task); client.IgnoreNotFound(err) != nil { // Its TTL may be over.
 		s.Error(err)
 	}
 }

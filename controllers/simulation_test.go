@@ -3,6 +3,7 @@ package controllers_test
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync/atomic"
@@ -46,6 +47,7 @@ type simulation struct {
 	crowded  bool                           // Two ran at a time.
 	ends     map[string]time.Time           // Of the requests, as far as they end.
 	verdicts map[types.UID]v1alpha1.CLBTask // When first seen.
+	present  map[types.UID]v1alpha1.CLBTask // When last seen, without those that users have deleted.
 	keys     int
 	faults   int          // That have begun.
 	ended    atomic.Int64 // That have ended.
@@ -63,7 +65,7 @@ func TestSimulation(t *testing.T) {
 			withAccount(t, func(a *account) {
 				s := &simulation{
 					account: a, random: rand.New(rand.NewPCG(seed, 1)),
-					ends: map[string]time.Time{}, verdicts: map[types.UID]v1alpha1.CLBTask{},
+					ends: map[string]time.Time{}, verdicts: map[types.UID]v1alpha1.CLBTask{}, present: map[types.UID]v1alpha1.CLBTask{},
 				}
 				s.play()
 			})
@@ -189,16 +191,19 @@ func (s *simulation) mend() {
 // resume lets all tasks be polled.
 func (s *simulation) resume() {
 	for _, task := range s.all() {
-		if err := s.client.Patch(s.Context(), &task, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":false}}`))); err != nil {
+		if err := s.client.Patch(s.Context(), &task, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":false}}`))); client.IgnoreNotFound(err) != nil {
 			s.Fatal(err)
 		}
 	}
 }
 
 // look checks each verdict that it sees: it follows from an answer of the cloud, and it
-// never changes.
+// never changes. What has gone has ended, and had a TTL.
 func (s *simulation) look() {
+	gone := maps.Clone(s.present)
 	for _, task := range s.all() {
+		delete(gone, task.UID)
+		s.present[task.UID] = task
 		first, seen := s.verdicts[task.UID]
 		switch {
 		case seen && (task.Status.Phase != first.Status.Phase || !task.Status.CompletionTime.Equal(first.Status.CompletionTime)):
@@ -209,6 +214,16 @@ func (s *simulation) look() {
 				s.Errorf("%s of %s reads %+v; its request ends at %v, and was polled %+v",
 					task.Name, task.Spec.RequestID, task.Status, s.ends[task.Spec.RequestID], s.sim.CallsFor(task.Spec.RequestID))
 			}
+		}
+	}
+	for uid, task := range gone {
+		delete(s.present, uid)
+		id := task.Spec.RequestID
+		end, known := s.ends[id]
+		ended := !known || task.Spec.ActiveDeadlineSeconds > 0 || !time.Now().Before(end) &&
+			slices.ContainsFunc(s.sim.CallsFor(id), func(c clbsim.Call) bool { return s.tellsEnd(c) })
+		if task.Spec.TTLSecondsAfterFinished == nil || !ended {
+			s.Errorf("%s of %s is gone, which read %+v, with the spec %+v", task.Name, id, task.Status, task.Spec)
 		}
 	}
 }
@@ -234,7 +249,7 @@ func (s *simulation) tellsEnd(c clbsim.Call) bool {
 	return ends && c.Code == "" && c.Fault == "" && !c.At.Before(end)
 }
 
-// checkDecided checks that each task reads as its request ended.
+// checkDecided checks that each task reads as its request ended, and is what users asked for.
 func (s *simulation) checkDecided() {
 	for _, task := range s.all() {
 		request, known := s.sim.Task(task.Spec.RequestID)
@@ -243,6 +258,12 @@ func (s *simulation) checkDecided() {
 		}
 		if phase := task.Status.Phase; !phase.Final() || known && phase == v1alpha1.PhaseUnknown {
 			s.Errorf("%s of %s is not decided: %+v; its polls are %+v", task.Name, task.Spec.RequestID, task.Status, s.sim.CallsFor(task.Spec.RequestID))
+		}
+		if token := task.Annotations[v1alpha1.AnnotationReconcileRequestedAt]; token != task.Status.LastHandledReconcileAt {
+			s.Errorf("%s names the token %q, and not %q", task.Name, task.Status.LastHandledReconcileAt, token)
+		}
+		if task.Spec.TTLSecondsAfterFinished != nil {
+			s.Errorf("%s is still there after its TTL: %+v", task.Name, task.Status)
 		}
 	}
 }
