@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// expireAhead is how long before the end of its TTL an object is scheduled. Whatever
-	// ends later is found by a later sweep or resync, which come more often.
+	// expireAhead is how long before the end of its TTL an object is scheduled. Sweeps and
+	// resyncs, which come more often, find those whose TTL ends later.
 	expireAhead = 12 * time.Minute
 	// expireBacklog is how many objects may wait for their deletion. The next sweep finds
 	// those that did not fit, such as those of years when a default TTL is first set.

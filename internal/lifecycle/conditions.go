@@ -103,10 +103,13 @@ func (w writer) resumed() v1alpha1.CLBTaskStatus {
 	return w.unfinished(v1alpha1.PhasePending, v1alpha1.ReasonPending, text)
 }
 
-// awaitsAnswer reports whether a status is what resumed returns.
-func awaitsAnswer(status v1alpha1.CLBTaskStatus) bool {
+// wasResumed reports whether an unfinished task was resumed or reopened and not answered since,
+// as far as the status tells: it is what resumed returns, or it names the call of an
+// answer from before.
+func wasResumed(status v1alpha1.CLBTaskStatus) bool {
 	ready := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionReady)
-	return ready != nil && ready.Reason == v1alpha1.ReasonPending && ready.ObservedGeneration > 0
+	awaits := ready != nil && ready.Reason == v1alpha1.ReasonPending && ready.ObservedGeneration > 0
+	return awaits || status.StartTime == nil && status.APIRequestID != ""
 }
 
 const inProgressText = "The task is in progress."

@@ -80,7 +80,7 @@ func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, n
 	case phase == v1alpha1.PhaseUnknown:
 		w.force = force{} // Until it is resumed.
 		return w.decision(w.observed())
-	case phase.Final(): // It is not polled for an annotation, but must not keep who waits for that.
+	case phase.Final(): // It is polled for no annotation, but a reader that waits for the token must not wait for that.
 		w.force.handled = w.force.token != ""
 		return w.decision(w.observed())
 	case history.Verdict():

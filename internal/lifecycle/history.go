@@ -72,7 +72,7 @@ func (h History) Track(task *v1alpha1.CLBTask, d Decision, now time.Time) (_ His
 // reopened and not answered since may be old.
 func (h History) begin(task *v1alpha1.CLBTask, now time.Time) History {
 	if h.Begun.IsZero() {
-		h.Begun, h.resumed = now, awaitsAnswer(task.Status)
+		h.Begun, h.resumed = now, wasResumed(task.Status)
 	}
 	return h
 }

@@ -88,6 +88,16 @@ func TestDeadlineAfterResumption(t *testing.T) {
 		l.pollFor(12*time.Minute-time.Second, time.Second, unreachable)
 		l.unfinished(t)
 	})
+	t.Run("a restart while a problem is shown ends nothing early", func(t *testing.T) {
+		l := resumed(busy)
+		l.pollFor(time.Minute, time.Second, unreachable)
+		l.restart()
+		l.pollFor(12*time.Minute-time.Second, time.Second, unreachable)
+		l.unfinished(t)
+		l.wait(time.Second)
+		l.poll(unreachable)
+		l.expired(t, notAsked)
+	})
 	t.Run("another object's failures before it do not count", func(t *testing.T) {
 		l := newLife()
 		l.shared = true

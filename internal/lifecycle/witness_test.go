@@ -84,7 +84,7 @@ func (w *witness) observe(o Observation, own bool) {
 // track notes that the request is tracked from now on, if it is not.
 func (w *witness) track() {
 	if w.history.Begun.IsZero() {
-		w.resumed = stage(w.task.Status) == "resumed"
+		w.resumed = stage(w.task.Status) == "resumed" || w.task.Status.StartTime == nil && w.task.Status.APIRequestID != ""
 	}
 }
 
@@ -163,7 +163,7 @@ func (w *witness) checkWrite(before v1alpha1.CLBTaskStatus) {
 func (w *witness) checkOrder(before v1alpha1.CLBTaskStatus) {
 	from, to := stage(before), stage(w.task.Status)
 	if before.Phase == v1alpha1.PhaseUnknown && w.last.Force {
-		from = "suspended" // For whoever asks again, it is resumed.
+		from = "suspended" // It is resumed.
 	}
 	w.claim(from == to || slices.Contains(mayFollow[from], to), "a "+from+" task may become "+to)
 	row := matrix.Row(w.task.Status)
