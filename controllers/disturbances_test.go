@@ -133,7 +133,7 @@ var edits = []func(*simulation){
 	func(s *simulation) { // A foreign write of the status.
 		if task := s.any(); task != nil && !task.Status.Phase.Final() {
 			patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"phase":"`+pick(s.random, []string{"Pending", "Running", "Suspended"})+`"}}`))
-			if err := s.client.Status().Patch(s.Context(), task, patch); client.IgnoreNotFound(err) != nil {
+			if err := client.IgnoreNotFound(s.client.Status().Patch(s.Context(), task, patch)); err != nil {
 				s.Error(err)
 			}
 		}
@@ -156,14 +156,14 @@ func (s *simulation) edit(how func(*v1alpha1.CLBTask)) {
 	}
 	how(task)
 	// It may have been written meanwhile, or its deadline may not be changed any more.
-	if err := s.client.Update(s.Context(), task); client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
+	if err := client.IgnoreNotFound(s.client.Update(s.Context(), task)); err != nil && !apierrors.IsConflict(err) && !apierrors.IsInvalid(err) {
 		s.Error(err)
 	}
 }
 
 func (s *simulation) remove(task *v1alpha1.CLBTask) {
 	delete(s.present, task.UID)
-	if err := s.client.Delete(s.Context(), task); client.IgnoreNotFound(err) != nil { // Its TTL may be over.
+	if err := client.IgnoreNotFound(s.client.Delete(s.Context(), task)); err != nil { // Its TTL may be over.
 		s.Error(err)
 	}
 }

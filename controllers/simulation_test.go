@@ -191,7 +191,8 @@ func (s *simulation) mend() {
 // resume lets all tasks be polled.
 func (s *simulation) resume() {
 	for _, task := range s.all() {
-		if err := s.client.Patch(s.Context(), &task, client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":false}}`))); client.IgnoreNotFound(err) != nil {
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":false}}`))
+		if err := client.IgnoreNotFound(s.client.Patch(s.Context(), &task, patch)); err != nil {
 			s.Fatal(err)
 		}
 	}
@@ -259,11 +260,8 @@ func (s *simulation) checkDecided() {
 		if phase := task.Status.Phase; !phase.Final() || known && phase == v1alpha1.PhaseUnknown {
 			s.Errorf("%s of %s is not decided: %+v; its polls are %+v", task.Name, task.Spec.RequestID, task.Status, s.sim.CallsFor(task.Spec.RequestID))
 		}
-		if token := task.Annotations[v1alpha1.AnnotationReconcileRequestedAt]; token != task.Status.LastHandledReconcileAt {
-			s.Errorf("%s names the token %q, and not %q", task.Name, task.Status.LastHandledReconcileAt, token)
-		}
-		if task.Spec.TTLSecondsAfterFinished != nil {
-			s.Errorf("%s is still there after its TTL: %+v", task.Name, task.Status)
+		if token := task.Annotations[v1alpha1.AnnotationReconcileRequestedAt]; token != task.Status.LastHandledReconcileAt || task.Spec.TTLSecondsAfterFinished != nil {
+			s.Errorf("%s names the token %q, and not %q, or its TTL is over", task.Name, task.Status.LastHandledReconcileAt, token)
 		}
 	}
 }

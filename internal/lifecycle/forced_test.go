@@ -192,11 +192,18 @@ func TestForcedWhileSuspended(t *testing.T) {
 	l.reconcile()
 	l.handled(t, "one")
 	l.wrote(t, matrix.Running, matrix.Suspended, matrix.Pending)
+
+	l = givenUp(noSuchRegion)
+	l.suspend(true)
+	l.annotate("one")
+	l.reconcile()
+	l.handled(t, "")
 }
 
 // A refusal that is confirmed does not end a task before the poll that is forced now.
 func TestForcedBeforeRefusal(t *testing.T) {
 	l := newLife()
+	l.shared = true // As long as the annotation asks, the request is not forgotten.
 	l.pollFor(29*time.Second, time.Second, noSuchRegion)
 	l.observe(noSuchRegion, true)
 	l.wait(time.Second)
@@ -209,11 +216,13 @@ func TestForcedBeforeRefusal(t *testing.T) {
 	l.poll(noSuchRegion)
 	l.unknown(t, clb.ProblemInvalidRegion)
 	l.handled(t, "one")
-	if l.last.RequeueAfter != 5*time.Second {
-		t.Errorf("%+v", l.last)
+	for left := 5 * time.Second; left > 0; left -= time.Second {
+		if l.last.RequeueAfter != left {
+			t.Errorf("%+v", l.last)
+		}
+		l.wait(time.Second)
+		l.reconcile()
 	}
-	l.wait(5 * time.Second)
-	l.reconcile()
 	l.unfinished(t)
 	l.handled(t, "two")
 }
