@@ -77,6 +77,16 @@ func (e *entry[K]) since() time.Duration {
 // forgive ends a row of failures.
 func (e *entry[K]) forgive() { e.backoff, e.failures = 0, 0 }
 
+// Forgive ends the backoff of a task's own, if it has one: its next failure counts as its
+// first. It is polled no sooner; Expedite does that.
+func (s *Scheduler[K]) Forgive(key K) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if e, ok := s.entries[key]; ok {
+		e.forgive()
+	}
+}
+
 // requeue lets a task whose turn was returned wait for its next one. Luck in [0,1)
 // is the jitter.
 func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {

@@ -166,16 +166,6 @@ func (s *Scheduler[K]) Expedite(key K) {
 	}
 }
 
-// Forgive ends the backoff of a task's own, if it has one: its next failure counts as its
-// first. It is polled no sooner; Expedite does that.
-func (s *Scheduler[K]) Forgive(key K) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, ok := s.entries[key]; ok {
-		e.forgive()
-	}
-}
-
 // Forget drops a task: it gets no further turn. A turn that it holds is its
 // holder's to return.
 func (s *Scheduler[K]) Forget(key K) {
