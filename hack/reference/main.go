@@ -1,6 +1,6 @@
 // Program reference writes three pages of docs from the code itself. docs/reference.md has
 // the reasons and condition types from their comments in api/v1alpha1, and the flags from
-// the operator's --help. docs/metrics.md has the metrics from their definitions in
+// the operator's --help; the kubectl plugin explains the same reasons. docs/metrics.md has the metrics from their definitions in
 // controllers. docs/errors.md has what conditions say of each problem, and the codes of
 // each.
 //
@@ -13,6 +13,7 @@ import (
 	"bytes"
 	"cmp"
 	"embed"
+	"encoding/json"
 	"flag"
 	"fmt"
 	"go/ast"
@@ -74,14 +75,38 @@ func write(manager string) error {
 	if err != nil {
 		return err
 	}
-	return cmp.Or(render("reference.md", r), render("metrics.md", r), render("errors.md", failures))
+	return cmp.Or(render("reference.md", r), render("metrics.md", r), render("errors.md", failures), explanations(r.Reasons))
+}
+
+// explanations writes the reasons for the kubectl plugin: the first sentence of each says
+// what it means, and the others what to do.
+func explanations(reasons []constant) error {
+	type explanation struct{ Name, Meaning, Remedy string }
+	var all []explanation
+	for _, reason := range reasons {
+		meaning, remedy, _ := strings.Cut(sentence(reason.Text), ". ")
+		all = append(all, explanation{reason.Name, strings.TrimSuffix(meaning, ".") + ".", remedy})
+	}
+	text, err := json.MarshalIndent(all, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile("cmd/kubectl-clbtask/internal/command/reasons.json", append(text, '\n'), 0o644) //nolint:gosec // It is for everybody.
+}
+
+// sentence begins a text with a capital letter, unless it begins with a field.
+func sentence(text string) string {
+	if strings.HasPrefix(text, "spec.") {
+		return text
+	}
+	return strings.ToUpper(text[:1]) + text[1:]
 }
 
 // render writes a page of docs.
 func render(name string, data any) error {
 	page, err := template.New(name+".tmpl").Funcs(template.FuncMap{
 		"anchor":   strings.ToLower,
-		"sentence": func(text string) string { return strings.ToUpper(text[:1]) + text[1:] },
+		"sentence": sentence,
 	}).ParseFS(pages, name+".tmpl")
 	if err != nil {
 		return err
