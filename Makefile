@@ -33,6 +33,11 @@ build: ## Compile the operator to bin/manager.
 	@echo "compiling bin/manager"
 	@go build -o bin/manager .
 
+.PHONY: plugin
+plugin: ## Compile the kubectl plugin to bin/kubectl-clbtask.
+	@echo "compiling bin/kubectl-clbtask"
+	@go -C cmd/kubectl-clbtask build -o "$(LOCALBIN)/kubectl-clbtask" .
+
 .PHONY: install-manifest
 install-manifest: $(KUSTOMIZE) ## Write dist/install.yaml, naming the image IMG.
 	@mkdir -p dist
@@ -55,7 +60,7 @@ release: $(KUSTOMIZE) $(HELM) $(CYCLONEDX_GOMOD) ## Write the release VERSION to
 
 .PHONY: test
 test: envtest ## Run all tests of all modules, against a real API server.
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-main test-gitops test-chart
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-main test-gitops test-chart test-plugin
 
 .PHONY: test-main
 test-main: envtest ## Run the tests of the main module, with the race detector.
@@ -73,6 +78,11 @@ test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and 
 .PHONY: test-chart
 test-chart: envtest ## Render, install and uninstall the Helm chart with Helm 3 and 4, and run the operator as it says.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/chart test -vet=off -count=1 .
+
+.PHONY: test-plugin
+test-plugin: envtest ## Run the tests of the kubectl plugin: in a pipe and on a terminal, with a real kubectl and API server.
+	@go -C cmd/kubectl-clbtask test -race -vet=off ./internal/...
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C cmd/kubectl-clbtask test -vet=off -count=1 .
 
 .PHONY: test-image
 test-image: envtest ## Build the container images and run them as a cluster would. It needs root and buildah, and says what else.
@@ -121,14 +131,14 @@ generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everythin
 	@$(HELM_DOCS) --log-level=error --chart-search-root=$(CHART) --sort-values-order=file
 
 .PHONY: tidy
-tidy: ## Tidy the main module, and those of the dashboard and of the tests.
+tidy: ## Tidy the main module, and those of the plugin, the dashboard and the tests.
 	@go mod tidy
-	@for module in hack/dashboard test/bench test/chart test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
+	@for module in cmd/kubectl-clbtask hack/dashboard test/bench test/chart test/gitops test/gitops/argocd; do go -C $$module mod tidy; done
 
 .PHONY: lint
 lint: $(GOLANGCI_LINT) ## Run the linters, gofmt and go vet among them.
 	@$(GOLANGCI_LINT) run ./...
-	@for module in hack/dashboard test/bench; do (cd $$module && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...); done
+	@for module in cmd/kubectl-clbtask hack/dashboard test/bench; do (cd $$module && $(GOLANGCI_LINT) run --config ../../.golangci.yaml ./...); done
 
 WHOLE_PROGRAM_LINTERS := bodyclose,contextcheck,nilerr,staticcheck,unparam,unused
 
@@ -159,7 +169,7 @@ verify: generate tidy versions-check lint manifests-check monitoring-check ## Re
 
 .PHONY: clean
 clean: ## Remove what was compiled, but for the control plane in bin/k8s.
-	@rm -rf bin/manager bin/demo bin/bench bin/clbsim bin/orders.json bin/cost.txt bin/tools dist
+	@rm -rf bin/manager bin/kubectl-clbtask bin/demo bin/bench bin/clbsim bin/orders.json bin/cost.txt bin/tools dist
 
 .PHONY: help
 help: ## Show this list.

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Writes a release to a folder: the chart, install.yaml, the CRD and its JSON schema, for
-# each platform what the program of the image is made from (SBOM), and the checksums of
-# all. Two runs at one commit write the same bytes. `make release` runs it:
+# each platform what the program of the image is made from (SBOM), the archives of the
+# kubectl plugin and its manifest for krew, and the checksums of all. Two runs at one commit
+# write the same bytes. `make release` runs it:
 #
 #   hack/release.sh VERSION IMAGE FOLDER PLATFORM...
 #
-# IMAGE is the repository of the image, without a tag. KUSTOMIZE, HELM and CYCLONEDX_GOMOD
-# are the tools.
+# IMAGE is the repository of the image, without a tag, and the platforms are those of the
+# image. KUSTOMIZE, HELM and CYCLONEDX_GOMOD are the tools. RELEASE_URL is where the archives
+# will be, without a slash at the end.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -46,13 +48,38 @@ replace "$folder/install.yaml" "        image: clbtask-operator:dev" "        im
 go run ./hack/crdschema "$folder/clbtasks.clb.tencentcloud.com.yaml" "$folder"
 
 stamp=github.com/clbtask/clbtask-operator/internal/version
+ldflags="-s -w -X $stamp.version=$version -X $stamp.commit=$commit"
 for platform in "$@"; do
 	# As in the Dockerfile.
 	CGO_ENABLED=0 GOOS=${platform%/*} GOARCH=${platform#*/} go build -trimpath -buildvcs=false \
-		-ldflags="-s -w -X $stamp.version=$version -X $stamp.commit=$commit" -o "$work/manager" .
+		-ldflags="$ldflags" -o "$work/manager" .
 	# The compiler has just fetched all modules; this one may not be published yet.
 	GOPROXY=off "$CYCLONEDX_GOMOD" bin -json -std -licenses -noserial -notimestamp -version="$version" \
 		-output="$folder/clbtask-operator_${platform/\//_}.cdx.json" "$work/manager" 2> "$work/log" || { cat "$work/log" >&2; exit 1; }
+done
+
+# The plugin runs on the machines of users. Krew wants the license in the archive.
+url=${RELEASE_URL:-https://github.com/clbtask/clbtask-operator/releases/download/$version}
+sed "s|VERSION|$version|" hack/krew.yaml.txt > "$folder/clbtask.yaml"
+mkdir "$work/plugin"
+cp LICENSE "$work/plugin"
+for platform in linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64; do
+	os=${platform%/*} arch=${platform#*/} bin=kubectl-clbtask
+	[[ $os != windows ]] || bin+=.exe
+	CGO_ENABLED=0 GOOS=$os GOARCH=$arch go -C cmd/kubectl-clbtask build -trimpath -buildvcs=false \
+		-ldflags="$ldflags" -o "$work/plugin/$bin" .
+	archive=kubectl-clbtask_${os}_$arch.tar.gz
+	tar -C "$work/plugin" --format=ustar --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX -cf - "$bin" LICENSE |
+		gzip -9n > "$folder/$archive"
+	sum=$(sha256sum < "$folder/$archive")
+	cat >> "$folder/clbtask.yaml" <<-END
+	  - selector:
+	      matchLabels: {os: $os, arch: $arch}
+	    uri: $url/$archive
+	    sha256: ${sum%% *}
+	    bin: $bin
+	END
+	rm "$work/plugin/$bin"
 done
 
 (cd "$folder" && LC_ALL=C sha256sum -- * > "$work/sums")

@@ -6,11 +6,15 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
 const root = "../.."
@@ -18,7 +22,9 @@ const root = "../.."
 // released are the files of a release.
 var released = []string{
 	"SHA256SUMS", "clbtask-operator-0.1.0-rc.1.tgz", "clbtask-operator_linux_amd64.cdx.json", "clbtask-operator_linux_arm64.cdx.json",
-	"clbtask_v1alpha1.json", "clbtasks.clb.tencentcloud.com.yaml", "install.yaml",
+	"clbtask.yaml", "clbtask_v1alpha1.json", "clbtasks.clb.tencentcloud.com.yaml", "install.yaml",
+	"kubectl-clbtask_darwin_amd64.tar.gz", "kubectl-clbtask_darwin_arm64.tar.gz", "kubectl-clbtask_linux_amd64.tar.gz", "kubectl-clbtask_linux_arm64.tar.gz",
+	"kubectl-clbtask_windows_amd64.tar.gz", "kubectl-clbtask_windows_arm64.tar.gz",
 }
 
 func TestRelease(t *testing.T) {
@@ -62,6 +68,7 @@ func TestRelease(t *testing.T) {
 		components(t, read(t, first, "clbtask-operator_linux_"+platform+".cdx.json"))
 	}
 	conform(t, first)
+	plugin(t, first)
 }
 
 // A version that no image and no chart can have is refused.
@@ -120,6 +127,45 @@ func conform(t *testing.T, folder string) {
 		out, err := exec.Command(os.Getenv("KUBECONFORM"), "-strict", "-summary", "-schema-location="+folder+"/{{.ResourceKind}}_{{.ResourceAPIVersion}}.json", file).CombinedOutput()
 		if (err == nil) != (test.task == sample) || !strings.Contains(string(out), test.want) {
 			t.Errorf("%s: kubeconform says %s, %v, want %q", sentence, out, err, test.want)
+		}
+	}
+}
+
+// plugin checks the manifest for krew and what it names, and runs the plugin of this machine.
+func plugin(t *testing.T, folder string) {
+	t.Helper()
+	var manifest struct {
+		Metadata struct{ Name string }
+		Spec     struct {
+			Version   string
+			Platforms []struct {
+				Selector struct {
+					MatchLabels struct{ OS, Arch string }
+				}
+				URI, SHA256, Bin string
+			}
+		}
+	}
+	ok(t, yaml.Unmarshal([]byte(read(t, folder, "clbtask.yaml")), &manifest))
+	if manifest.Metadata.Name != "clbtask" || manifest.Spec.Version != "v0.1.0-rc.1" || len(manifest.Spec.Platforms) != 6 {
+		t.Errorf("the manifest for krew has %+v", manifest)
+	}
+	sums := read(t, folder, "SHA256SUMS")
+	for _, platform := range manifest.Spec.Platforms {
+		os, arch := platform.Selector.MatchLabels.OS, platform.Selector.MatchLabels.Arch
+		archive := path.Base(platform.URI)
+		if archive != "kubectl-clbtask_"+os+"_"+arch+".tar.gz" || !strings.Contains(sums, platform.SHA256+"  "+archive+"\n") {
+			t.Errorf("the manifest for krew names %s with the sum %s", platform.URI, platform.SHA256)
+		}
+		if content := run(t, folder, "tar", "-tzf", archive); content != platform.Bin+"\nLICENSE\n" {
+			t.Errorf("%s has %q", archive, content)
+		}
+		if os == runtime.GOOS && arch == runtime.GOARCH {
+			to := t.TempDir()
+			run(t, folder, "tar", "-xzf", archive, "-C", to)
+			if version := run(t, to, "./"+platform.Bin, "version"); !strings.HasPrefix(version, "v0.1.0-rc.1 (commit ") {
+				t.Errorf("its version is %s", version)
+			}
 		}
 	}
 }
