@@ -69,6 +69,23 @@ func create(t *testing.T, object client.Object) {
 	}
 }
 
+// A task that reads Unknown is taken up again, and the plugin waits for the new verdict.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	if code, stdout, stderr := sh("kubectl clbtask track retry --region ap-guangzhou --ttl 24h"); code != 0 {
+		t.Fatalf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	reject(t, "default", "retry")
+	cloud.AddTask(clbsim.Task{ID: "retry"})
+	code, stdout, stderr := sh("kubectl clbtask retry retry --wait")
+	if code != 0 || stdout != prefix+"retry succeeded\n" || !strings.Contains(stderr, "retry: Unknown, TaskNotFound") {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+	if code, stdout, stderr := sh("kubectl clbtask retry retry"); code != 0 || stdout != prefix+"retry succeeded\n" {
+		t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+	}
+}
+
 // 2,000 tasks are listed within a second.
 func TestMany(t *testing.T) {
 	t.Parallel()

@@ -94,6 +94,10 @@ func description(task *v1alpha1.CLBTask, now time.Time) [][2]string {
 	if seconds := task.Spec.ActiveDeadlineSeconds; seconds > 0 {
 		deadline = (time.Duration(seconds) * time.Second).String()
 	}
+	ttl := ""
+	if seconds := task.Spec.TTLSecondsAfterFinished; seconds != nil {
+		ttl = (time.Duration(*seconds) * time.Second).String() + " after its end"
+	}
 	moment := func(t *metav1.Time) string {
 		if t == nil {
 			return ""
@@ -112,6 +116,7 @@ func description(task *v1alpha1.CLBTask, now time.Time) [][2]string {
 		{"Request ID", task.Spec.RequestID},
 		{"Region", task.Spec.Region},
 		{"Deadline", deadline},
+		{"Deleted", ttl},
 		{"Created", moment(&task.CreationTimestamp)},
 		{"First answer", moment(task.Status.StartTime)},
 		{"Completed", moment(task.Status.CompletionTime)},

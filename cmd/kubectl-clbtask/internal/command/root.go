@@ -25,7 +25,7 @@ that names it, and waits until it has ended:
 
   tccli clb CreateListener --region ap-guangzhou ... | kubectl clbtask track - --region ap-guangzhou --wait`
 
-const exitCodes = `Exit codes of track --wait and wait:
+const exitCodes = `Exit codes of track --wait, wait and retry:
   0    succeeded
   1    failed: the cloud says so, or the deadline of the task passed
   2    unknown: the cloud cannot tell how the request ended
@@ -109,7 +109,7 @@ func (p *plugin) root() *cobra.Command {
 	p.config.AddFlags(root.PersistentFlags())
 	// It cannot fail: the flag is there.
 	_ = root.RegisterFlagCompletionFunc("namespace", p.completeNamespaces)
-	root.AddCommand(p.track(), p.wait(), p.list(), p.describe(), p.completion(), p.version())
+	root.AddCommand(p.track(), p.wait(), p.list(), p.describe(), p.retry(), p.completion(), p.version())
 	return root
 }
 

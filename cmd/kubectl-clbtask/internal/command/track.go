@@ -23,11 +23,13 @@ type tracking struct {
 
 	region, name string
 	deadline     time.Duration
+	ttl          *time.Duration // nil if it is not given: 0 means at once.
 	force, wait  bool
 }
 
 func (p *plugin) track() *cobra.Command {
 	t := &tracking{waiting: waiting{output: newOutput()}}
+	var ttl time.Duration
 	cmd := &cobra.Command{
 		Use:   "track (REQUEST_ID | -)",
 		Short: "Create the CLBTask of a request, or use the one that is there",
@@ -42,6 +44,9 @@ of --region, else of TENCENTCLOUD_REGION, else of the profile of tccli.
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if cmd.Flags().Changed("ttl") {
+				t.ttl = &ttl
+			}
 			return p.runTrack(cmd.Context(), args[0], t)
 		},
 	}
@@ -49,6 +54,7 @@ of --region, else of TENCENTCLOUD_REGION, else of the profile of tccli.
 	cmd.Flags().StringVar(&t.region, "region", "", "Region that the call was sent to, such as ap-guangzhou.")
 	cmd.Flags().StringVar(&t.name, "name", "", "Name of the CLBTask; the default is the request ID.")
 	cmd.Flags().DurationVar(&t.deadline, "deadline", 0, "How long the request may take before the task fails, in whole seconds (spec.activeDeadlineSeconds).")
+	cmd.Flags().DurationVar(&ttl, "ttl", 0, "How long after its end the CLBTask is deleted, such as 24h, in whole seconds (spec.ttlSecondsAfterFinished). Without it, it stays.")
 	cmd.Flags().BoolVar(&t.force, "force", false, "Track the RequestId of an answer that looks like that of a query or of a call without a task, too.")
 	cmd.Flags().BoolVar(&t.wait, "wait", false, "Wait until the task has ended, and exit by how it did.")
 	return cmd
@@ -57,6 +63,9 @@ of --region, else of TENCENTCLOUD_REGION, else of the profile of tccli.
 func (p *plugin) runTrack(ctx context.Context, argument string, t *tracking) error {
 	if t.deadline < 0 || t.deadline%time.Second != 0 {
 		return fmt.Errorf("--deadline=%s: give whole seconds", t.deadline)
+	}
+	if t.ttl != nil && (*t.ttl < 0 || *t.ttl%time.Second != 0) {
+		return fmt.Errorf("--ttl=%s: give whole seconds", *t.ttl)
 	}
 	if err := t.check(); err != nil {
 		return err
@@ -148,13 +157,17 @@ func (t *tracking) task(request answer.Request, region string) (*v1alpha1.CLBTas
 			return nil, fmt.Errorf("the request ID %s is no name of a Kubernetes object: give one by --name", request.ID)
 		}
 	}
-	return &v1alpha1.CLBTask{
+	task := &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.CLBTaskSpec{
 			RequestID: request.ID, Region: region,
 			ActiveDeadlineSeconds: int64(t.deadline / time.Second),
 		},
-	}, nil
+	}
+	if t.ttl != nil {
+		task.Spec.TTLSecondsAfterFinished = new(int64(*t.ttl / time.Second))
+	}
+	return task, nil
 }
 
 // ensure creates a task, or returns the one that is there if it is of the same request: a

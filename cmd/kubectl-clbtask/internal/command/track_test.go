@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -38,10 +39,15 @@ func TestTrack(t *testing.T) {
 		"a request of another region":     {func(b *bubble) { b.make("web") }, "", []string{"r-web", "--region=ap-beijing", "--name=web"}, exit.NotFoundOut, "", []string{"follows r-web in ap-guangzhou"}, nil},
 		"the region of the environment": {func(b *bubble) { b.Setenv("TENCENTCLOUD_REGION", "ap-beijing") }, "", []string{"a-1"}, exit.Succeeded, prefix + "a-1 created\n", nil,
 			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-beijing"}}},
-		"no region anywhere":                   {nil, "", []string{"a-1"}, exit.NotFoundOut, "", []string{"error: no region: give the one that the call was sent to by --region"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"an ID that is no name":                {nil, "", []string{"a_1", "--region=ap-guangzhou"}, exit.NotFoundOut, "", []string{"the request ID a_1 is no name of a Kubernetes object: give one by --name"}, nil},
-		"several requests under one name":      {nil, "a-1\na-2", []string{"-", "--region=ap-guangzhou", "--name=web"}, exit.NotFoundOut, "", []string{"2 requests, which cannot share the name web"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"a deadline of half a second":          {nil, "", []string{"a-1", "--region=ap-guangzhou", "--deadline=500ms"}, exit.NotFoundOut, "", []string{"--deadline=500ms: give whole seconds"}, nil},
+		"no region anywhere":              {nil, "", []string{"a-1"}, exit.NotFoundOut, "", []string{"error: no region: give the one that the call was sent to by --region"}, map[string]v1alpha1.CLBTaskSpec{}},
+		"an ID that is no name":           {nil, "", []string{"a_1", "--region=ap-guangzhou"}, exit.NotFoundOut, "", []string{"the request ID a_1 is no name of a Kubernetes object: give one by --name"}, nil},
+		"several requests under one name": {nil, "a-1\na-2", []string{"-", "--region=ap-guangzhou", "--name=web"}, exit.NotFoundOut, "", []string{"2 requests, which cannot share the name web"}, map[string]v1alpha1.CLBTaskSpec{}},
+		"a deadline of half a second":     {nil, "", []string{"a-1", "--region=ap-guangzhou", "--deadline=500ms"}, exit.NotFoundOut, "", []string{"--deadline=500ms: give whole seconds"}, nil},
+		"a TTL of zero is one": {nil, "", []string{"a-1", "--region=ap-guangzhou", "--ttl=0"}, exit.Succeeded, prefix + "a-1 created\n", nil,
+			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou", TTLSecondsAfterFinished: new(int64(0))}}},
+		"a TTL of a day": {nil, "", []string{"a-1", "--region=ap-guangzhou", "--ttl=24h"}, exit.Succeeded, prefix + "a-1 created\n", nil,
+			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou", TTLSecondsAfterFinished: new(int64(86400))}}},
+		"a TTL before the end":                 {nil, "", []string{"a-1", "--region=ap-guangzhou", "--ttl=-1s"}, exit.NotFoundOut, "", []string{"--ttl=-1s: give whole seconds"}, nil},
 		"an answer that is an error":           {nil, `{"Error":{"Code":"C","Message":"m"},"RequestId":"a-1"}`, []string{"-", "--region=ap-guangzhou", "--wait"}, exit.NotFoundOut, "", []string{"error: the call failed, so there is nothing to track: C: m\n"}, map[string]v1alpha1.CLBTaskSpec{}},
 		"nothing, as tccli prints if it fails": {nil, "", []string{"-", "--region=ap-guangzhou", "--wait"}, exit.NotFoundOut, "", []string{"error: the command before the pipe printed nothing: did it fail?\n"}, map[string]v1alpha1.CLBTaskSpec{}},
 		"a query's answer by force": {nil, `{"TotalCount":0,"RequestId":"a-1"}`, []string{"-", "--region=ap-guangzhou", "--force"}, exit.Succeeded, prefix + "a-1 created\n", nil,
@@ -85,7 +91,7 @@ func TestTrack(t *testing.T) {
 				}
 				for name, want := range test.want {
 					var task v1alpha1.CLBTask
-					if err := b.client.Get(b.Context(), types.NamespacedName{Namespace: "ns", Name: name}, &task); err != nil || task.Spec != want {
+					if err := b.client.Get(b.Context(), types.NamespacedName{Namespace: "ns", Name: name}, &task); err != nil || !equality.Semantic.DeepEqual(task.Spec, want) {
 						t.Errorf("%s: %+v, %v", name, task.Spec, err)
 					}
 				}

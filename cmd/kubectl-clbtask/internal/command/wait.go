@@ -21,6 +21,9 @@ type waiting struct {
 
 	timeout                         time.Duration
 	failFast, allowSuspended, quiet bool
+
+	token        string // As in follow.Options.
+	untilHandled bool
 }
 
 func (w *waiting) addTo(cmd *cobra.Command) {
@@ -93,7 +96,7 @@ func (p *plugin) waitFor(ctx context.Context, client tasks, labels string, keys 
 		source.fields = named(task.Name())
 	}
 	results, err := follow.Wait(ctx, source, keys, follow.Options{
-		Timeout: w.timeout, FailFast: w.failFast, AllowSuspended: w.allowSuspended,
+		Timeout: w.timeout, FailFast: w.failFast, AllowSuspended: w.allowSuspended, Token: w.token, UntilHandled: w.untilHandled,
 		Progress: &follow.Progress{Out: p.ErrOut, Width: p.width(), Quiet: w.quiet},
 	})
 	switch {

@@ -35,7 +35,17 @@ type Options struct {
 	FailFast bool
 	// AllowSuspended waits for suspended tasks, too.
 	AllowSuspended bool
-	Progress       *Progress
+	// Token, if not empty, is the value of the annotation that asks for a poll: what a status
+	// says before the operator has acted on it is old.
+	Token string
+	// UntilHandled ends for a task once that is so, whether or not the task has ended.
+	UntilHandled bool
+	Progress     *Progress
+}
+
+// handled reports whether a status is as new as it is to be.
+func (o *Options) handled(task *v1alpha1.CLBTask) bool {
+	return o.Token == "" || task.Status.LastHandledReconcileAt == o.Token
 }
 
 // unseen is how long an operator may take to look at a task before its absence is reported.
@@ -205,7 +215,7 @@ func (f *follower) update(key string, object *v1alpha1.CLBTask) {
 			f.report(task)
 		}
 	// A task of the same name that was made later is another one.
-	case !task.Deleted && task.see(object, f.AllowSuspended, time.Now()):
+	case !task.Deleted && task.see(object, &f.Options, time.Now()):
 		f.report(task)
 	}
 }

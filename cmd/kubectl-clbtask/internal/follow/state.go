@@ -24,7 +24,8 @@ type Task struct {
 	Ended bool
 	Code  exit.Code
 
-	since time.Time // It has stood so for that long at least.
+	polled bool      // The operator has acted on the annotation, and that is all that is waited for.
+	since  time.Time // It has stood so for that long at least.
 }
 
 // Name returns the name without the namespace.
@@ -43,21 +44,27 @@ func Seen(task *v1alpha1.CLBTask) bool { return task.Status.ObservedGeneration >
 
 // see takes a state of the object, and reports whether it differs from the last one in what
 // a person wants to know.
-func (t *Task) see(object *v1alpha1.CLBTask, allowSuspended bool, now time.Time) (changed bool) {
+func (t *Task) see(object *v1alpha1.CLBTask, o *Options, now time.Time) (changed bool) {
 	before := t.text()
 	t.Object, t.Deleted = object, false
-	t.Ended, t.Code = false, exit.TimedOut
+	t.Ended, t.Code, t.polled = false, exit.TimedOut, false
+	handled := o.handled(object)
 	switch object.Status.Phase {
 	case v1alpha1.PhaseSucceeded:
 		t.Ended, t.Code = true, exit.Succeeded
 	case v1alpha1.PhaseFailed:
 		t.Ended, t.Code = true, exit.Failed
 	case v1alpha1.PhaseUnknown:
-		t.Ended, t.Code = true, exit.Unknown
+		if handled { // Else it is about to be taken up again.
+			t.Ended, t.Code = true, exit.Unknown
+		}
 	default:
+		switch {
 		// The phase follows the field; who has just resumed a task may wait for it.
-		if object.Spec.Suspend && !allowSuspended {
+		case object.Spec.Suspend && !o.AllowSuspended:
 			t.Ended, t.Code = true, exit.NotFoundOut
+		case handled && o.UntilHandled:
+			t.Ended, t.Code, t.polled = true, exit.Succeeded, true
 		}
 	}
 	changed = t.text() != before
@@ -103,6 +110,9 @@ func (t *Task) Result(now time.Time) string {
 		return t.text()
 	}
 	message := Ready(t.Object).Message
+	if t.polled {
+		return "polled again: " + t.text()
+	}
 	switch t.Code {
 	case exit.Succeeded:
 		if ids := t.Object.Status.LoadBalancerIDs; len(ids) > 0 {
