@@ -86,6 +86,20 @@ func TestRetry(t *testing.T) {
 	}
 }
 
+// What the API server refuses of a flag is told in its words.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	for flag, want := range map[string]string{
+		"--region guangzhou":                      "region must be a Tencent Cloud region such as ap-guangzhou",
+		"--region ap-guangzhou --action listener": "action must be the name of an API call, such as CreateListener",
+		"--region ap-guangzhou --product alb":     `supported values: "clb", "gwlb"`,
+	} {
+		if code, stdout, stderr := sh("kubectl clbtask track refused " + flag); code != 3 || stdout != "" || !strings.Contains(stderr, want) {
+			t.Errorf("%s: exit code %d\n%s%s", flag, code, stdout, stderr)
+		}
+	}
+}
+
 // 2,000 tasks are listed within a second.
 func TestMany(t *testing.T) {
 	t.Parallel()

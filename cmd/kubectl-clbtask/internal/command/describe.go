@@ -113,7 +113,10 @@ func description(task *v1alpha1.CLBTask, now time.Time) [][2]string {
 	return [][2]string{
 		{"Name", task.Name},
 		{"Namespace", task.Namespace},
+		{"Product", string(task.Spec.Product)},
+		{"Action", task.Spec.Action},
 		{"Request ID", task.Spec.RequestID},
+		{"Deal name", task.Spec.DealName},
 		{"Region", task.Spec.Region},
 		{"Deadline", deadline},
 		{"Deleted", ttl},

@@ -84,6 +84,7 @@ var columns = []metav1.TableColumnDefinition{
 	{Name: "Name", Type: "string", Format: "name"},
 	{Name: "Phase", Type: "string"},
 	{Name: "Reason", Type: "string"},
+	{Name: "Action", Type: "string"},
 	{Name: "Region", Type: "string"},
 	{Name: "Request ID", Type: "string"},
 	{Name: "Duration", Type: "string"},
@@ -99,7 +100,7 @@ func table(tasks []v1alpha1.CLBTask, now time.Time) *metav1.Table {
 		found.Rows = append(found.Rows, metav1.TableRow{
 			Object: runtime.RawExtension{Object: task},
 			Cells: []any{
-				task.Name, string(task.Status.Phase), ready.Reason, task.Spec.Region, task.Spec.RequestID,
+				task.Name, string(task.Status.Phase), ready.Reason, task.Spec.Action, task.Spec.Region, idOf(task),
 				taken(task, now), duration.HumanDuration(now.Sub(task.CreationTimestamp.Time)), oneLine(ready.Message),
 			},
 		})

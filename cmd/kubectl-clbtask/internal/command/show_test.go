@@ -19,17 +19,17 @@ func TestList(t *testing.T) {
 		want string
 	}{
 		"how long each took": {nil, `
-NAME   PHASE       REASON          REGION         REQUEST ID   DURATION   AGE
-a      Succeeded   TaskSucceeded   ap-guangzhou   r-a          5s         30s
-b      Running     InProgress      ap-guangzhou   r-b          30s        30s
+NAME   PHASE       REASON          ACTION           REGION         REQUEST ID   DURATION   AGE
+a      Succeeded   TaskSucceeded   CreateListener   ap-guangzhou   r-a          5s         30s
+b      Running     InProgress                       ap-guangzhou   r-b          30s        30s
 `},
 		"of all namespaces, without headers": {[]string{"-A", "--no-headers"}, `
-ns    a     Succeeded   TaskSucceeded   ap-guangzhou   r-a   5s    30s
-ns    b     Running     InProgress      ap-guangzhou   r-b   30s   30s
+ns    a     Succeeded   TaskSucceeded   CreateListener   ap-guangzhou   r-a   5s    30s
+ns    b     Running     InProgress                       ap-guangzhou   r-b   30s   30s
 `},
 		"with the message": {[]string{"-o", "wide", "--field-selector=status.phase=Running"}, `
-NAME   PHASE     REASON       REGION         REQUEST ID   DURATION   AGE   MESSAGE
-b      Running   InProgress   ap-guangzhou   r-b          30s        30s   The task is in progress.
+NAME   PHASE     REASON       ACTION   REGION         REQUEST ID   DURATION   AGE   MESSAGE
+b      Running   InProgress            ap-guangzhou   r-b          30s        30s   The task is in progress.
 `},
 		"as names":           {[]string{"-o", "name"}, "\n" + prefix + "a\n" + prefix + "b\n"},
 		"as a list":          {[]string{"-o", "jsonpath={.kind} {.items[*].kind}"}, "\nList CLBTask CLBTask"},
@@ -37,7 +37,7 @@ b      Running   InProgress   ap-guangzhou   r-b          30s        30s   The t
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
-				b.make("a")
+				b.make("a", func(task *v1alpha1.CLBTask) { task.Spec.Action = "CreateListener" })
 				b.make("b")
 				b.change(2*time.Second, "b", running)
 				b.change(5*time.Second, "a", succeeded)

@@ -1,10 +1,12 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,10 +23,10 @@ import (
 type tracking struct {
 	waiting
 
-	region, name string
-	deadline     time.Duration
-	ttl          *time.Duration // nil if it is not given: 0 means at once.
-	force, wait  bool
+	region, name, action, product string
+	deadline                      time.Duration
+	ttl                           *time.Duration // nil if it is not given: 0 means at once.
+	force, wait                   bool
 }
 
 func (p *plugin) track() *cobra.Command {
@@ -51,16 +53,28 @@ of --region, else of TENCENTCLOUD_REGION, else of the profile of tccli.
 		},
 	}
 	t.addTo(cmd)
-	cmd.Flags().StringVar(&t.region, "region", "", "Region that the call was sent to, such as ap-guangzhou.")
-	cmd.Flags().StringVar(&t.name, "name", "", "Name of the CLBTask; the default is the request ID.")
-	cmd.Flags().DurationVar(&t.deadline, "deadline", 0, "How long the request may take before the task fails, in whole seconds (spec.activeDeadlineSeconds).")
+	t.addOwnTo(cmd)
 	cmd.Flags().DurationVar(&ttl, "ttl", 0, "How long after its end the CLBTask is deleted, such as 24h, in whole seconds (spec.ttlSecondsAfterFinished). Without it, it stays.")
-	cmd.Flags().BoolVar(&t.force, "force", false, "Track the RequestId of an answer that looks like that of a query or of a call without a task, too.")
-	cmd.Flags().BoolVar(&t.wait, "wait", false, "Wait until the task has ended, and exit by how it did.")
 	return cmd
 }
 
+// addOwnTo adds the flags that only track has.
+func (t *tracking) addOwnTo(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&t.region, "region", "", "Region that the call was sent to, such as ap-guangzhou.")
+	cmd.Flags().StringVar(&t.name, "name", "", "Name of the CLBTask; the default is the request ID.")
+	cmd.Flags().StringVar(&t.action, "action", "", "Call that made the request, such as CreateListener; the default is what the answer shows (spec.action).")
+	cmd.Flags().StringVar(&t.product, "product", "", "Whose API the call was sent to: clb, which is the default, or gwlb for gateway load balancers (spec.product).")
+	cmd.Flags().DurationVar(&t.deadline, "deadline", 0, "How long the request may take before the task fails, in whole seconds (spec.activeDeadlineSeconds).")
+	cmd.Flags().BoolVar(&t.force, "force", false, "Track the RequestId of an answer that looks like that of a query or of a call without a task, too.")
+	cmd.Flags().BoolVar(&t.wait, "wait", false, "Wait until the task has ended, and exit by how it did.")
+	// It cannot fail: the flag is there.
+	_ = cmd.RegisterFlagCompletionFunc("product", cobra.FixedCompletions([]string{string(v1alpha1.ProductCLB), string(v1alpha1.ProductGWLB)}, cobra.ShellCompDirectiveNoFileComp))
+}
+
 func (p *plugin) runTrack(ctx context.Context, argument string, t *tracking) error {
+	if err := t.checkAction(); err != nil {
+		return err
+	}
 	if t.deadline < 0 || t.deadline%time.Second != 0 {
 		return fmt.Errorf("--deadline=%s: give whole seconds", t.deadline)
 	}
@@ -160,7 +174,7 @@ func (t *tracking) task(request answer.Request, region string) (*v1alpha1.CLBTas
 	task := &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.CLBTaskSpec{
-			RequestID: request.ID, Region: region,
+			RequestID: request.ID, Region: region, Action: t.actionOf(request), Product: v1alpha1.Product(t.product),
 			ActiveDeadlineSeconds: int64(t.deadline / time.Second),
 		},
 	}
@@ -169,6 +183,32 @@ func (t *tracking) task(request answer.Request, region string) (*v1alpha1.CLBTas
 	}
 	return task, nil
 }
+
+// withoutTask are calls that no task of DescribeTaskStatus belongs to.
+var withoutTask = []string{"BatchRegisterTargets", "BatchDeregisterTargets", "BatchModifyTargetTag", "ModifyBlockIPList"}
+
+// checkAction refuses a call that has no task, unless that is forced.
+func (t *tracking) checkAction() error {
+	if !t.force && (slices.Contains(withoutTask, t.action) || strings.HasPrefix(t.action, "Describe")) {
+		return fmt.Errorf("%s has no task to track; --force tracks its RequestId all the same", t.action)
+	}
+	return nil
+}
+
+// actionOf returns the call that made a request, as far as it is known.
+func (t *tracking) actionOf(request answer.Request) string {
+	if t.action == "" && t.product == string(v1alpha1.ProductGWLB) && request.Action == "CreateLoadBalancer" {
+		return "CreateGatewayLoadBalancer" // Its answer has the same fields.
+	}
+	return cmp.Or(t.action, request.Action)
+}
+
+func productOf(task *v1alpha1.CLBTask) v1alpha1.Product {
+	return cmp.Or(task.Spec.Product, v1alpha1.ProductCLB)
+}
+
+// idOf returns what names the request.
+func idOf(task *v1alpha1.CLBTask) string { return cmp.Or(task.Spec.RequestID, task.Spec.DealName) }
 
 // ensure creates a task, or returns the one that is there if it is of the same request: a
 // script that is run again goes on instead of failing.
@@ -181,8 +221,8 @@ func ensure(ctx context.Context, client tasks, task *v1alpha1.CLBTask) (stored *
 	switch {
 	case getErr != nil:
 		return nil, "", errors.Join(err, getErr)
-	case stored.Spec.RequestID != task.Spec.RequestID || stored.Spec.Region != task.Spec.Region:
-		return nil, "", fmt.Errorf("the CLBTask %s is there, but follows %s in %s: give another name by --name", task.Name, stored.Spec.RequestID, stored.Spec.Region)
+	case stored.Spec.RequestID != task.Spec.RequestID || stored.Spec.Region != task.Spec.Region || productOf(stored) != productOf(task):
+		return nil, "", fmt.Errorf("the CLBTask %s is there, but follows %s of %s in %s: give another name by --name", task.Name, idOf(stored), productOf(stored), stored.Spec.Region)
 	}
 	return stored, "unchanged", nil
 }
