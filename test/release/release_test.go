@@ -152,15 +152,15 @@ func plugin(t *testing.T, folder string) {
 	}
 	sums := read(t, folder, "SHA256SUMS")
 	for _, platform := range manifest.Spec.Platforms {
-		os, arch := platform.Selector.MatchLabels.OS, platform.Selector.MatchLabels.Arch
+		system, arch := platform.Selector.MatchLabels.OS, platform.Selector.MatchLabels.Arch
 		archive := path.Base(platform.URI)
-		if archive != "kubectl-clbtask_"+os+"_"+arch+".tar.gz" || !strings.Contains(sums, platform.SHA256+"  "+archive+"\n") {
+		if archive != "kubectl-clbtask_"+system+"_"+arch+".tar.gz" || !strings.Contains(sums, platform.SHA256+"  "+archive+"\n") {
 			t.Errorf("the manifest for krew names %s with the sum %s", platform.URI, platform.SHA256)
 		}
 		if content := run(t, folder, "tar", "-tzf", archive); content != platform.Bin+"\nLICENSE\n" {
 			t.Errorf("%s has %q", archive, content)
 		}
-		if os == runtime.GOOS && arch == runtime.GOARCH {
+		if system == runtime.GOOS && arch == runtime.GOARCH {
 			to := t.TempDir()
 			run(t, folder, "tar", "-xzf", archive, "-C", to)
 			if version := run(t, to, "./"+platform.Bin, "version"); !strings.HasPrefix(version, "v0.1.0-rc.1 (commit ") {
