@@ -7,5 +7,6 @@
 // the matter of package controllers.
 //
 // +kubebuilder:object:generate=true
+// +kubebuilder:ac:generate=true
 // +groupName=clb.tencentcloud.com
 package v1alpha1
