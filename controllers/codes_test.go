@@ -110,6 +110,7 @@ func TestCodes(t *testing.T) {
 }
 
 func TestUntrustedCertificate(t *testing.T) {
+	t.Parallel()
 	withAccount(t, func(a *account) {
 		a.write(a.add("AKID0"))
 		trusted := a.endpoints.Dial

@@ -12,6 +12,7 @@ import (
 // No task ends wrongly.
 
 func TestOneRefusalEndsNothing(t *testing.T) {
+	t.Parallel()
 	for _, p := range []clb.Problem{clb.ProblemTaskNotFound, clb.ProblemLoadBalancerNotFound, clb.ProblemInvalidRegion, clb.ProblemInvalidRequest} {
 		t.Run(fmt.Sprint("a task in progress for 20 minutes is answered ", p, " once"), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

@@ -14,6 +14,7 @@ import (
 // A warning is not repeated when a task is answered for the first time, while conditions
 // still hold the problem that is just over.
 func TestEventsOfAProblemThatEnds(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		late := time.Now().Add(5 * time.Second)
 		b.cloud.fault = func(clb.TaskQuery) *clb.Error {

@@ -36,6 +36,7 @@ func (b *bubble) exists(name string, want bool) {
 
 // An object is deleted when its TTL is over, to the second, and no other.
 func TestTTL(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("success", 0)
@@ -77,6 +78,7 @@ func TestTTL(t *testing.T) {
 
 // The default TTL spares what tools and owners keep.
 func TestDefaultTTL(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate(func(o *controllers.Options) { o.DefaultTTL = time.Hour })
 		b.cloud.add("task", 0)
@@ -103,6 +105,7 @@ func TestDefaultTTL(t *testing.T) {
 
 // A TTL that is given, changed or taken back later counts, also over a restart.
 func TestChangedTTL(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		stop := b.operate()
 		b.cloud.add("task", 0)
@@ -135,6 +138,7 @@ func TestChangedTTL(t *testing.T) {
 
 // An end that lies ahead, as another clock had it, defers the deletion.
 func TestTTLOfFutureEnd(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 0)
@@ -155,6 +159,7 @@ func TestTTLOfFutureEnd(t *testing.T) {
 
 // What changes between the look and the deletion keeps the object.
 func TestTTLPreconditions(t *testing.T) {
+	t.Parallel()
 	for sentence, test := range map[string]struct {
 		meanwhile func(b *bubble)
 		kept      bool
@@ -194,6 +199,7 @@ func TestTTLPreconditions(t *testing.T) {
 
 // A deletion that is refused or lost is tried again, and stops no other.
 func TestTTLDeletionFails(t *testing.T) {
+	t.Parallel()
 	for sentence, failure := range map[string]error{
 		"it is forbidden":   apierrors.NewForbidden(tasksResource, "bad", errors.New("denied")),
 		"the network fails": errors.New("no route"),
@@ -233,6 +239,7 @@ func TestTTLDeletionFails(t *testing.T) {
 
 // One that is asked about again is not deleted before that is done.
 func TestTTLOfReopened(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("typo", withTTL(600))
@@ -249,6 +256,7 @@ func TestTTLOfReopened(t *testing.T) {
 
 // An object that is finished and being deleted is left alone: it has a finalizer.
 func TestTTLOfDeleted(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.cloud.add("task", 0)
 		stop := b.operate()
@@ -268,6 +276,7 @@ func TestTTLOfDeleted(t *testing.T) {
 
 // A backlog is worked off sweep by sweep.
 func TestTTLBacklog(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		stop := b.operate()
 		const n = 400

@@ -42,6 +42,7 @@ func (b *bubble) pollsWithin(d time.Duration, changes ...func()) int {
 
 // The annotation brings a poll at once, one write, and the verdict if there is one.
 func TestForcedPoll(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", -1)
@@ -77,6 +78,7 @@ func TestForcedPoll(t *testing.T) {
 // However often somebody asks, at most one poll in 5 s is forced, and others are not
 // held up.
 func TestForcedPollsAreBounded(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		for _, id := range []string{"task", "other"} {
@@ -109,6 +111,7 @@ func TestForcedPollsAreBounded(t *testing.T) {
 
 // A task that ended without a verdict is taken up again, with all that a fresh one has.
 func TestReopened(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("task")
@@ -159,6 +162,7 @@ func TestReopened(t *testing.T) {
 
 // The annotation counts, no matter when the operator sees it.
 func TestForcedWhileAway(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		stop := b.operate()
 		b.apply("typo")
@@ -187,6 +191,7 @@ func TestForcedWhileAway(t *testing.T) {
 
 // A verdict names the token within a sweep, and is not polled.
 func TestForcedVerdict(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 0)
@@ -204,6 +209,7 @@ func TestForcedVerdict(t *testing.T) {
 
 // The annotation ends the backoff of a request that is refused.
 func TestForcedPollEndsBackoff(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("task")
@@ -216,6 +222,7 @@ func TestForcedPollEndsBackoff(t *testing.T) {
 
 // Objects of one request share what is forced.
 func TestForcedPollOfSharedRequest(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", -1)

@@ -21,6 +21,7 @@ import (
 // No task is lost, even if the API server loses events or refuses writes.
 
 func TestRecreated(t *testing.T) {
+	t.Parallel()
 	for sentence, before := range map[string]struct {
 		ended   bool
 		suspend bool
@@ -63,7 +64,7 @@ func TestRecreated(t *testing.T) {
 
 func TestEveryTaskIsDecided(t *testing.T) {
 	t.Parallel()
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		t.Run(fmt.Sprint("although a third of the watch events is lost, with seed ", seed), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
 				random := rand.New(rand.NewPCG(1, seed))
@@ -169,6 +170,7 @@ func TestConflicts(t *testing.T) {
 }
 
 func TestRestoredEtcd(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("before", time.Minute)
@@ -187,6 +189,7 @@ func TestRestoredEtcd(t *testing.T) {
 
 // A verdict is not replaced.
 func TestVerdictStays(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", 10*time.Second)
@@ -207,6 +210,7 @@ func TestVerdictStays(t *testing.T) {
 
 // A foreign status does not panic.
 func TestForeignStatus(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("task", suspend(true))
@@ -223,6 +227,7 @@ func TestForeignStatus(t *testing.T) {
 }
 
 func TestFinishedTasks(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("good", 0)
@@ -249,6 +254,7 @@ func TestFinishedTasks(t *testing.T) {
 
 // A restart polls no finished task.
 func TestRestart(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		stop := b.operate()
 		for i := range 50 {

@@ -22,7 +22,7 @@ import (
 
 var (
 	simulateSeed  = flag.Uint64("simulate.seed", 0, "the first seed of the simulation")
-	simulateSeeds = flag.Uint64("simulate.seeds", 6, "how many seeds it plays")
+	simulateSeeds = flag.Uint64("simulate.seeds", 2, "how many seeds it plays")
 )
 
 const (

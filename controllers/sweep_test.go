@@ -29,6 +29,7 @@ func (b *bubble) isObserved(name string) bool {
 
 // A refused object stops no sweep.
 func TestSweepRefusedObject(t *testing.T) {
+	t.Parallel()
 	for sentence, refusal := range map[string]error{
 		"a webhook that denies the write":       apierrors.NewForbidden(tasksResource, "b", errors.New("denied by a webhook")),
 		"a webhook that finds the write faulty": apierrors.NewInvalid(v1alpha1.GroupVersion.WithKind("CLBTask").GroupKind(), "b", nil),
@@ -70,6 +71,7 @@ func TestSweepRefusedObject(t *testing.T) {
 
 // A refused namespace stops no sweep.
 func TestSweepRefusedNamespace(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate(func(o *controllers.Options) { o.Namespaces = []string{"closed", "default"} })
 		b.cloud.add("task", 0)
@@ -92,6 +94,7 @@ func TestSweepRefusedNamespace(t *testing.T) {
 
 // A sweep lists once.
 func TestSweepLists(t *testing.T) {
+	t.Parallel()
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.apply("typo")
