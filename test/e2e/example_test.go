@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
-	goguide "github.com/clbtask/clbtask-operator/docs/guides/go"
+	goguide "github.com/clbtask/clbtask-operator/docs/go"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
@@ -36,10 +36,11 @@ func TestGoGuide(t *testing.T) {
 	go func() { ended <- mgr.Start(ctx) }()
 
 	owner := &corev1.ConfigMap{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "create-web-lb"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "go-guide"},
 		Data:       map[string]string{"requestId": "sim-fails-1s", "region": "ap-guangzhou"},
 	}
 	g.Expect(cluster.Client.Create(t.Context(), owner)).To(Succeed())
+	t.Cleanup(func() { _ = cluster.Client.Delete(context.Background(), owner) })
 	soon(g, func() (string, error) {
 		err := cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), owner)
 		return owner.Data["result"], err
@@ -47,6 +48,7 @@ func TestGoGuide(t *testing.T) {
 	task := new(v1alpha1.CLBTask)
 	g.Expect(cluster.Client.Get(t.Context(), client.ObjectKeyFromObject(owner), task)).To(Succeed())
 	g.Expect(metav1.IsControlledBy(task, owner)).To(BeTrue())
+	g.Expect(cluster.Client.Delete(t.Context(), task)).To(Succeed()) // Nobody collects it here.
 	stop()
 	g.Expect(<-ended).To(Succeed())
 }

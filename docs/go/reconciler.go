@@ -1,4 +1,4 @@
-// Package goguide is the example of docs/guides/go.md: a controller that follows a request
+// Package goguide is the example of docs/go.md: a controller that follows a request
 // for each of its objects.
 package goguide
 
