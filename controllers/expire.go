@@ -94,7 +94,7 @@ func (e *expirer) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Res
 	case err != nil:
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	log.FromContext(ctx).Info("Finished task deleted after its TTL", "requestID", task.Spec.RequestID, "region", task.Spec.Region,
-		"phase", task.Status.Phase, "completionTime", task.Status.CompletionTime.Time)
+	log.FromContext(ctx).Info("Finished task deleted after its TTL",
+		requestOf(task).logFields("phase", task.Status.Phase, "completionTime", task.Status.CompletionTime.Time)...)
 	return ctrl.Result{}, nil
 }

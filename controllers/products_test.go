@@ -240,9 +240,10 @@ func TestLogOfRequests(t *testing.T) {
 		vary      []func(*v1alpha1.CLBTask)
 		has, lack []string
 	}{
-		"a request":         {nil, []string{`"requestID":"task","region":"ap-guangzhou","phase":"Unknown"`, `"requestID":"task","region":"ap-guangzhou","code":`}, []string{"dealName", `"product"`}},
-		"an order":          {[]func(*v1alpha1.CLBTask){ofDeal("d-1")}, []string{`"dealName":"d-1","region":"ap-guangzhou","phase":"Unknown"`, `"dealName":"d-1","region":"ap-guangzhou","code":`}, []string{`"requestID"`}},
-		"a request of gwlb": {[]func(*v1alpha1.CLBTask){ofGWLB, withAction("CreateGatewayLoadBalancer")}, []string{`"requestID":"task","region":"ap-guangzhou","product":"gwlb"`, `"action":"CreateGatewayLoadBalancer"`}, nil},
+		"a request":                {nil, []string{`"requestID":"task","region":"ap-guangzhou","phase":"Unknown"`, `"requestID":"task","region":"ap-guangzhou","code":`}, []string{"dealName", `"product"`}},
+		"an order":                 {[]func(*v1alpha1.CLBTask){ofDeal("d-1")}, []string{`"dealName":"d-1","region":"ap-guangzhou","phase":"Unknown"`, `"dealName":"d-1","region":"ap-guangzhou","code":`}, []string{`"requestID"`}},
+		"an order that is deleted": {[]func(*v1alpha1.CLBTask){ofDeal("d-1"), withTTL(0)}, []string{`"dealName":"d-1","region":"ap-guangzhou","phase":"Unknown","completionTime"`}, []string{`"requestID"`}},
+		"a request of gwlb":        {[]func(*v1alpha1.CLBTask){ofGWLB, withAction("CreateGatewayLoadBalancer")}, []string{`"requestID":"task","region":"ap-guangzhou","product":"gwlb"`, `"action":"CreateGatewayLoadBalancer"`}, nil},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
