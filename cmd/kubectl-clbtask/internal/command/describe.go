@@ -62,11 +62,7 @@ func (p *plugin) describe() *cobra.Command {
 }
 
 func (p *plugin) describeOne(ctx context.Context, client tasks, argument string) error {
-	name, err := nameOf(argument)
-	if err != nil {
-		return err
-	}
-	task, err := client.Get(ctx, name, metav1.GetOptions{})
+	task, err := taskOf(ctx, client, argument)
 	if err != nil {
 		return err
 	}
@@ -75,6 +71,15 @@ func (p *plugin) describeOne(ctx context.Context, client tasks, argument string)
 		write(out, line[0], line[1])
 	}
 	return out.Flush()
+}
+
+// taskOf reads the task that an argument names.
+func taskOf(ctx context.Context, client tasks, argument string) (*v1alpha1.CLBTask, error) {
+	name, err := nameOf(argument)
+	if err != nil {
+		return nil, err
+	}
+	return client.Get(ctx, name, metav1.GetOptions{})
 }
 
 // write writes one line, unless there is nothing to say.

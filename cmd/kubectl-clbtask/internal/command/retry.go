@@ -53,22 +53,18 @@ func (p *plugin) runRetry(ctx context.Context, args []string, w *waiting) error 
 	}
 	var keys []string
 	for _, argument := range args {
-		name, err := nameOf(argument)
-		if err != nil {
-			return err
-		}
-		task, err := client.Get(ctx, name, metav1.GetOptions{})
+		task, err := taskOf(ctx, client, argument)
 		if err != nil {
 			return err
 		}
 		verdict := task.Status.Phase == v1alpha1.PhaseSucceeded || task.Status.Phase == v1alpha1.PhaseFailed
 		// Nor is a suspended one polled, which the waiting says.
 		if !verdict && !task.Spec.Suspend {
-			if _, err := client.Patch(ctx, name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
+			if _, err := client.Patch(ctx, task.Name, types.MergePatchType, patch, metav1.PatchOptions{}); err != nil {
 				return err
 			}
 		}
-		keys = append(keys, namespace+"/"+name)
+		keys = append(keys, namespace+"/"+task.Name)
 	}
 	return p.waitFor(ctx, client, "", keys, w)
 }
