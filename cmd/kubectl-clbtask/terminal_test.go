@@ -22,7 +22,7 @@ func TestTerminal(t *testing.T) {
 		want  []string
 	}{
 		"a request that succeeds": {clbsim.Task{ID: "terminal-succeeds", Duration: 3 * time.Second, FromFirstPoll: true}, "", 0,
-			[]string{"\r\x1b[K[ 1s] terminal-succeeds: Running, InProgress", "\r\x1b[K[ 2s] terminal-succeeds", "\r\x1b[K" + prefix + "terminal-succeeds succeeded\r\n"}},
+			[]string{"\r\x1b[K[ ", "s] terminal-succeeds: Running, InProgress", "\r\x1b[K[ ", "s] terminal-succeeds: ", "\r\x1b[K" + prefix + "terminal-succeeds succeeded\r\n"}},
 		"Ctrl-C": {clbsim.Task{ID: "terminal-stuck", Result: clbsim.Stuck}, "\x03", 130,
 			[]string{"terminal-stuck: Running", "^C", "terminal-stuck not finished: for ", "interrupted; the operator goes on"}},
 		"a line as wide as the terminal": {clbsim.Task{ID: "terminal-" + strings.Repeat("x", 70), Duration: 2 * time.Second, FromFirstPoll: true}, "", 0,
