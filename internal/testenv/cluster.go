@@ -44,6 +44,7 @@ type Cluster struct {
 	epoch        int           // Watches of an earlier epoch end.
 	gap          bool          // Lists and watches wait.
 	events       map[types.NamespacedName]*eventsv1.Event
+	leases       map[types.NamespacedName]*object
 	eventOrder   []types.NamespacedName
 	requests     []Request
 	statusWrites map[types.UID]int
@@ -51,6 +52,7 @@ type Cluster struct {
 	fault       func(*http.Request) error
 	latency     time.Duration
 	skew        time.Duration
+	lag         time.Duration
 	dropRandom  *rand.Rand
 	dropRate    float64
 	noWatchList bool
@@ -74,10 +76,11 @@ func New(tb testing.TB) *Cluster {
 	return &Cluster{
 		tb:           tb,
 		crd:          crd,
-		store:        store{version: 1, objects: map[types.NamespacedName]*object{}},
+		store:        store{version: 1, objects: map[types.NamespacedName]*object{}, fresh: map[types.UID]bool{}},
 		changed:      make(chan struct{}),
 		epoch:        1,
 		events:       map[types.NamespacedName]*eventsv1.Event{},
+		leases:       map[types.NamespacedName]*object{},
 		statusWrites: map[types.UID]int{},
 	}
 }
@@ -97,7 +100,7 @@ func (c *Cluster) Client() client.WithWatch {
 	return made
 }
 
-func restConfig(transport transport) *rest.Config {
+func restConfig(transport http.RoundTripper) *rest.Config {
 	json := rest.ContentConfig{ContentType: runtime.ContentTypeJSON, AcceptContentTypes: runtime.ContentTypeJSON}
 	return &rest.Config{Host: "http://cluster.invalid", ContentConfig: json, Transport: transport, QPS: -1}
 }
@@ -171,6 +174,16 @@ func (c *Cluster) SetLatency(latency time.Duration) { c.set(func() { c.latency =
 
 // SetClockSkew sets how far the cluster's clock is ahead of the clients'.
 func (c *Cluster) SetClockSkew(skew time.Duration) { c.set(func() { c.skew = skew }) }
+
+// SetLag sets how much later than a change watches tell of it. Lists that allow any version, as those
+// that fill a cache do, are as old.
+func (c *Cluster) SetLag(lag time.Duration) { c.set(func() { c.lag = lag }) }
+
+// Observe lets a function see each change of a CLBTask as it is made, in order: before is nil if it is
+// created, after if it is deleted. The function may not use the cluster.
+func (c *Cluster) Observe(observe func(before, after *v1alpha1.CLBTask)) {
+	c.set(func() { c.observe = observe })
+}
 
 // DropEvents loses each event of each watch with a probability from 0 to 1, as
 // random has it. The watch goes on.

@@ -17,18 +17,15 @@
 // it. Both wait on timers and channels of the bubble alone.
 //
 // A [Network] lets HTTP servers and clients of the test meet in the bubble, too. Their
-// connections have goroutines.
+// connections have goroutines. A [Link] joins one program to both, until it is cut.
 //
 // Resource versions, optimistic locks, generations, field selectors, pages and
-// watches, with streamed lists, behave as in Kubernetes 1.37. The default status and
-// the limits of the fields come from the CRD in config/crd/bases. The CRD's rules in
-// CEL are not evaluated: those about immutable fields are repeated here, and those
-// about the form of a region or a request ID are left out.
+// watches, with streamed lists, behave as in Kubernetes 1.37. The API server's own code
+// sets the defaults of the CRD in config/crd/bases, removes unknown fields and applies its
+// limits and rules. Package conformance checks all that, here and of a real API server.
 //
-// The package has no other resources than CLBTasks and events.k8s.io, no leases
-// among them. It does not know finalizers, owner references, managed fields, label
-// selectors, server-side apply, JSON patches, deletions of
-// collections, dry runs, bookmarks after a list, or access control, and it keeps
-// unknown fields. The order of concurrent requests differs from run to run. What a
-// real API server does is tested with envtest.
+// The package has no other resources than CLBTasks, events.k8s.io and leases. It does not
+// know finalizers, owner references, managed fields, label selectors, server-side apply,
+// JSON patches, deletions of collections, dry runs, bookmarks after a list, or access
+// control. The order of concurrent requests differs from run to run.
 package testenv

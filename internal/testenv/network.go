@@ -80,13 +80,17 @@ func certificates(tb testing.TB, hosts []string) ([]tls.Certificate, []byte) {
 
 // Dial connects to a host, as net.Dialer.DialContext does.
 func (n *Network) Dial(ctx context.Context, _, address string) (net.Conn, error) {
+	return n.dial(ctx, address, "pipe")
+}
+
+func (n *Network) dial(ctx context.Context, address, name string) (net.Conn, error) {
 	l, ok := n.hosts[address]
 	if !ok {
 		return nil, &net.OpError{Op: "dial", Net: "memory", Err: syscall.ECONNREFUSED}
 	}
 	client, server := net.Pipe()
 	select {
-	case l.conns <- server:
+	case l.conns <- named{server, name}:
 		return client, nil
 	case <-l.ended:
 		return nil, net.ErrClosed

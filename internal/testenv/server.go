@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	coordinationv1 "k8s.io/api/coordination/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,6 +23,7 @@ import (
 var (
 	tasks     = v1alpha1.GroupVersion.WithResource("clbtasks")
 	taskKind  = v1alpha1.GroupVersion.WithKind("CLBTask")
+	leases    = coordinationv1.SchemeGroupVersion.WithResource("leases")
 	events    = eventsv1.SchemeGroupVersion.WithResource("events")
 	eventKind = eventsv1.SchemeGroupVersion.WithKind("Event")
 )
@@ -198,12 +200,15 @@ func (c *Cluster) serve(call *call, wait bool) (*http.Response, error) {
 
 func (c *Cluster) handle(call *call) (any, error) {
 	known := call.resource == tasks && (call.subresource == "" || call.subresource == "status") ||
-		call.resource == events && (call.verb == "create" || call.verb == "patch")
+		call.resource == events && (call.verb == "create" || call.verb == "patch") ||
+		call.resource == leases && (call.verb == "get" || call.verb == "create" || call.verb == "update")
 	switch {
 	case !known:
 		return nil, apierrors.NewGenericServerResponse(http.StatusNotFound, call.verb, call.resource.GroupResource(), call.key.Name, "", 0, true)
 	case call.resource == events:
 		return c.writeEvent(call)
+	case call.resource == leases:
+		return c.lease(call)
 	case call.verb == "list":
 		return c.list(call)
 	case call.verb == "watch":

@@ -84,6 +84,9 @@ func (c *Cluster) list(call *call) (any, error) {
 			return nil, apierrors.NewResourceExpired("the provided continue parameter is too old")
 		}
 		objects = c.at(version)
+	} else if call.options.ResourceVersion != "" {
+		version = max(c.asOf(time.Now().Add(-c.lag)), selection.version)
+		objects = c.at(version)
 	}
 	items := slices.DeleteFunc(selection.pick(objects), func(task *object) bool { return path(task) <= last })
 	metadata := metav1.ListMeta{ResourceVersion: strconv.FormatInt(version, 10)}
@@ -108,6 +111,7 @@ type stream struct {
 	epoch     int // 0 if the stream ends when the buffer is empty.
 	buffer    bytes.Buffer
 	timeout   <-chan time.Time
+	later     <-chan time.Time // When a change is old enough to be seen.
 	cancelled <-chan struct{}
 	closed    chan struct{}
 	close     func()
@@ -131,12 +135,16 @@ func (c *Cluster) watch(call *call) (any, error) {
 	case streamsList && s.version > c.version:
 		s.fail(c.tooLarge(selection))
 	case streamsList || s.version == 0:
-		for _, task := range s.pick(c.objects) {
+		version := c.version
+		if call.options.ResourceVersion != "" {
+			version = max(c.asOf(time.Now().Add(-c.lag)), s.version)
+		}
+		for _, task := range s.pick(c.at(version)) {
 			s.send(watch.Added, task)
 		}
-		s.version = c.version
+		s.version = version
 		if streamsList {
-			s.send(watch.Bookmark, c.bookmark())
+			s.send(watch.Bookmark, bookmark(version))
 		}
 	case s.version < c.oldest:
 		s.fail(apierrors.NewResourceExpired(fmt.Sprintf("too old resource version: %d (%d)", s.version, c.oldest)))
@@ -145,10 +153,10 @@ func (c *Cluster) watch(call *call) (any, error) {
 }
 
 // bookmark marks the end of a streamed list.
-func (c *Cluster) bookmark() *object {
+func bookmark(version int64) *object {
 	bookmark := new(object)
 	bookmark.SetGroupVersionKind(taskKind)
-	bookmark.SetResourceVersion(strconv.FormatInt(c.version, 10))
+	bookmark.SetResourceVersion(strconv.FormatInt(version, 10))
 	bookmark.SetAnnotations(map[string]string{metav1.InitialEventsAnnotationKey: "true"})
 	return bookmark
 }
@@ -176,6 +184,7 @@ func (s *stream) Read(p []byte) (int, error) {
 		}
 		select {
 		case <-changed:
+		case <-s.later:
 		case <-s.timeout:
 			s.close()
 		case <-s.cancelled:
@@ -202,7 +211,12 @@ func (s *stream) fill() (changed <-chan struct{}, ok bool) {
 	if s.epoch != c.epoch {
 		return nil, false
 	}
+	s.later = nil
 	for _, change := range c.since(s.version) {
+		if wait := time.Until(change.at.Add(c.lag)); wait > 0 {
+			s.later = time.After(wait)
+			break
+		}
 		s.version = change.version
 		kind, task := watch.Modified, change.after
 		switch had, has := s.has(change.before), s.has(change.after); {

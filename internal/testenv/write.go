@@ -25,9 +25,6 @@ func (c *Cluster) create(call *call) (any, error) {
 	if call.key.Name = task.GetName(); call.key.Name == "" {
 		call.key.Name = fmt.Sprintf("%s%05d", task.GetGenerateName(), c.created)
 	}
-	if c.objects[call.key] != nil {
-		return nil, apierrors.NewAlreadyExists(tasks.GroupResource(), call.key.Name)
-	}
 	task.SetNamespace(call.key.Namespace)
 	task.SetName(call.key.Name)
 	task.SetUID(types.UID(fmt.Sprintf("00000000-0000-4000-8000-%012d", c.created)))
@@ -55,10 +52,13 @@ func (c *Cluster) write(call *call, before *object) (any, error) {
 		}
 		merge(given.Object, patch)
 	}
+	c.crd.complete(given)
 	switch {
 	case given.GetResourceVersion() == "":
 		return nil, apierrors.NewInvalid(taskKind.GroupKind(), call.key.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", "resourceVersion"), 0, "must be specified for an update")})
-	case given.GetResourceVersion() != before.GetResourceVersion() || given.GetUID() != "" && given.GetUID() != before.GetUID():
+	case call.verb == "patch" && call.subresource == "" && given.GetUID() != before.GetUID():
+		return nil, apierrors.NewInvalid(taskKind.GroupKind(), call.key.Name, field.ErrorList{field.Invalid(field.NewPath("metadata", "uid"), given.GetUID(), "field is immutable")})
+	case given.GetResourceVersion() != before.GetResourceVersion() || call.verb == "update" && given.GetUID() != "" && given.GetUID() != before.GetUID():
 		return nil, apierrors.NewConflict(tasks.GroupResource(), call.key.Name, errors.New("the object has been modified; please apply your changes to the latest version and try again"))
 	}
 	// The status endpoint changes the status alone, and the other one all the rest.
@@ -106,6 +106,9 @@ func (c *Cluster) commit(call *call, before, after *object) (*object, error) {
 		if problems := c.crd.validate(before, after); len(problems) > 0 {
 			return nil, apierrors.NewInvalid(taskKind.GroupKind(), call.key.Name, problems)
 		}
+	}
+	if before == nil && c.objects[call.key] != nil {
+		return nil, apierrors.NewAlreadyExists(tasks.GroupResource(), call.key.Name)
 	}
 	if call.subresource == "status" {
 		call.statusWritten = before.GetUID()
