@@ -72,7 +72,7 @@ func withAccount(t *testing.T, test func(a *account), between ...func(http.Handl
 		secrets := &secretStore{data: map[types.NamespacedName]map[string][]byte{}}
 		test(&account{
 			bubble: b, sim: sim, network: network, directory: directory,
-			endpoints: clb.EndpointOptions{Overrides: []string{"http://127.0.0.1:1"}, STSEndpoint: "http://127.0.0.1:2", Dial: network.Dial},
+			endpoints: clb.EndpointOptions{Overrides: []string{"http://127.0.0.1:1"}, STSEndpoint: "http://127.0.0.1:2"},
 			secrets:   secrets, reader: secrets, settings: b.cluster.ManagerOptions(b.T), metadata: machine,
 			env: map[string]string{
 				credentials.EnvTKERegion: region, credentials.EnvTKEProviderID: "provider", credentials.EnvTKERoleARN: roleARN,
@@ -85,7 +85,17 @@ func withAccount(t *testing.T, test func(a *account), between ...func(http.Handl
 // start starts an operator as main does; the returned function stops it.
 func (a *account) start(o credentials.Options, vary ...func(*controllers.Options)) (stop func()) {
 	a.Helper()
-	endpoints, err := clb.NewEndpoints(a.endpoints)
+	return testenv.Start(a.T, a.over(testenv.NewLink("operator"), a.settings, o, vary...))
+}
+
+// over returns an operator over a link that has not been started.
+func (a *account) over(link *testenv.Link, settings manager.Options, o credentials.Options, vary ...func(*controllers.Options)) manager.Manager {
+	a.Helper()
+	options, dial := a.endpoints, a.network.DialOver(link)
+	if options.Dial == nil {
+		options.Dial = dial
+	}
+	endpoints, err := clb.NewEndpoints(options)
 	if err != nil {
 		a.Fatal(err)
 	}
@@ -95,7 +105,7 @@ func (a *account) start(o credentials.Options, vary ...func(*controllers.Options
 	own := types.NamespacedName{Namespace: "operator", Name: "key"}
 	o.SecretName, o.GetSecret = own.Name, controllers.SecretReader(a.reader, own, "allow it")
 	env := maps.Clone(a.env) // That of a process does not change.
-	o.Getenv, o.Dial = func(name string) string { return env[name] }, a.network.Dial
+	o.Getenv, o.Dial = func(name string) string { return env[name] }, dial
 	source, err := credentials.New(o, clb.NewSTS(endpoints))
 	if err != nil {
 		a.Fatal(err)
@@ -109,9 +119,9 @@ func (a *account) start(o credentials.Options, vary ...func(*controllers.Options
 		a.Fatal(err)
 	}
 	_ = source.Identify(a.Context()) // The operator starts without a key, too.
-	return a.operateWith(noted{api, a}, func(secret types.NamespacedName) clb.CredentialSource {
+	return a.manager(a.cluster.ConfigOf(link), noted{api, a}, func(secret types.NamespacedName) clb.CredentialSource {
 		return notedSource{sources(secret).(*credentials.Identified), a}
-	}, a.settings, vary...)
+	}, settings, vary...)
 }
 
 // noted notes the account of the operator's own polls, and notedSource that of a Secret's.

@@ -9,6 +9,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
@@ -45,19 +46,25 @@ func (b *bubble) operate(vary ...func(*controllers.Options)) (stop func()) {
 // operateWith starts an operator of another API.
 func (b *bubble) operateWith(api controllers.API, sources controllers.CredentialSources, settings manager.Options, vary ...func(*controllers.Options)) (stop func()) {
 	b.Helper()
+	return testenv.Start(b.T, b.manager(b.cluster.Config(), api, sources, settings, vary...))
+}
+
+// manager returns an operator that has not been started.
+func (b *bubble) manager(config *rest.Config, api controllers.API, sources controllers.CredentialSources, settings manager.Options, vary ...func(*controllers.Options)) manager.Manager {
+	b.Helper()
 	options := controllers.Options{Slots: 20, NotFoundGrace: 2 * time.Minute}
 	for _, v := range vary {
 		v(&options)
 	}
 	settings.Cache = options.CacheOptions()
-	mgr, err := manager.New(b.cluster.Config(), settings)
+	mgr, err := manager.New(config, settings)
 	if err != nil {
 		b.Fatal(err)
 	}
 	if err := controllers.SetupCLBTaskController(mgr, api, sources, options); err != nil {
 		b.Fatal(err)
 	}
-	return testenv.Start(b.T, mgr)
+	return mgr
 }
 
 // apply creates a CLBTask that is named after its request.

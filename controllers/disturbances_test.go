@@ -9,18 +9,24 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 	"github.com/clbtask/clbtask-operator/internal/testenv"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // disturbances are what goes wrong in the simulation.
 var disturbances = []func(*simulation){
 	(*simulation).disturbCloud, (*simulation).disturbCloud, (*simulation).disturbCloud,
-	(*simulation).disturbServer, (*simulation).disturbServer,
+	(*simulation).disturbServer, (*simulation).disturbServer, (*simulation).disturbServer,
+	(*simulation).disturbReplica, (*simulation).disturbReplica, (*simulation).disturbReplica,
 	(*simulation).replaceKey,
+	(*simulation).rival,
 	func(s *simulation) { s.cluster.EndWatches() },
 	func(s *simulation) { s.cluster.Expire(nil) },
 	func(s *simulation) { s.cluster.Expire(s.replaceObjects) }, // Nobody sees how.
@@ -28,21 +34,71 @@ var disturbances = []func(*simulation){
 		s.cluster.DropEvents(rand.New(rand.NewPCG(s.random.Uint64(), 2)), s.random.Float64()/2)
 		s.later(func() { s.cluster.DropEvents(nil, 0) })
 	},
-	func(s *simulation) { // A restart.
-		s.end()
-		s.wait(s.lasting(5 * time.Second))
-		s.begin()
+	func(s *simulation) { // Events are late, and lists that fill a cache are old.
+		s.cluster.SetLag(s.lasting(5 * time.Second))
+		s.later(func() { s.cluster.SetLag(0) })
 	},
-	func(s *simulation) { // A leader that does not know yet that it is none any more.
-		s.begin()
-		if s.wait(s.lasting(5 * time.Second)); len(s.stops) > 1 {
-			s.end()
-		}
+	func(s *simulation) { // The API server is slow.
+		s.cluster.SetLatency(s.lasting(time.Second))
+		s.later(func() { s.cluster.SetLatency(0) })
 	},
-	func(s *simulation) { // The key lacks a permission, or is gone.
+	func(s *simulation) { // The API server's clock is stepped.
+		s.cluster.SetClockSkew(time.Duration(s.random.IntN(8)-4) * time.Minute)
+	},
+	func(s *simulation) { // A permission to read the key is withdrawn, and granted again.
 		s.secrets.forbid(true)
 		s.later(func() { s.secrets.forbid(false) })
 	},
+}
+
+// disturbReplica lets a replica crash, end or lose its network, or two of them run as if both were leaders.
+func (s *simulation) disturbReplica() {
+	switch kind := s.random.IntN(4); {
+	case kind == 0:
+		s.crash(s.anyReplica())
+	case kind == 1:
+		s.end(s.anyReplica())
+	case kind == 2 && s.elects:
+		link := s.replicas[s.anyReplica()].link
+		link.Hold()
+		s.later(link.Release)
+		return
+	case kind == 2:
+		return
+	case !s.elects: // A leader that does not know yet that it is none any more.
+		s.begin()
+		s.wait(s.lasting(5 * time.Second))
+		s.end(0)
+		return
+	}
+	s.wait(s.lasting(5 * time.Second))
+	s.begin()
+}
+
+const rival = "rival"
+
+// rival uses the quota of the account, too.
+func (s *simulation) rival() {
+	endpoints := s.endpoints
+	endpoints.Dial = s.network.DialOver(testenv.NewLink(rival))
+	hosts, err := clb.NewEndpoints(endpoints)
+	if err != nil {
+		s.Fatal(err)
+	}
+	key := s.add("AKIDrival")
+	api, err := clb.NewAPI(hosts, realenv.KeyPair{ID: key[credentials.KeySecretID], Key: key[credentials.KeySecretKey]}, time.Second)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.faults++
+	calls, every := s.random.IntN(300), time.Second/time.Duration(1+s.random.IntN(30))
+	go func() {
+		for range calls {
+			go func() { _, _ = api.DescribeTaskStatus(s.Context(), clb.TaskQuery{Region: region, TaskID: rival}) }()
+			<-time.After(every)
+		}
+		s.ended.Add(1)
+	}()
 }
 
 // later ends a fault after a random time.
@@ -88,6 +144,7 @@ func (s *simulation) disturbServer() {
 		apierrors.NewInternalError(errors.New("no")),
 		apierrors.NewConflict(resource, "task", errors.New("it has changed")),
 		apierrors.NewTooManyRequests("wait", 1),
+		apierrors.NewForbidden(resource, "task", errors.New("no role allows it")),
 		errors.New("connection reset"),
 		testenv.Lost(errors.New("connection reset")),
 	})
@@ -131,22 +188,30 @@ var edits = []func(*simulation){
 		s.edit(func(t *v1alpha1.CLBTask) { t.Spec.TTLSecondsAfterFinished = new(s.random.Int64N(60)) })
 	},
 	func(s *simulation) { // A foreign write of the status.
-		if task := s.any(); task != nil && !task.Status.Phase.Final() {
-			patch := client.RawPatch("application/merge-patch+json", []byte(`{"status":{"phase":"`+pick(s.random, []string{"Pending", "Running", "Suspended"})+`"}}`))
-			if err := client.IgnoreNotFound(s.client.Status().Patch(s.Context(), task, patch)); err != nil {
-				s.Error(err)
-			}
+		task := s.any()
+		if task == nil || task.Status.Phase.Final() {
+			return
+		}
+		status := pick(s.random, []string{
+			`{"phase":"Pending"}`, `{"phase":"Running"}`, `{"phase":"Suspended"}`, `null`, `{"observedGeneration":1000}`, `{"message":"x","apiRequestId":"y"}`,
+			`{"completionTime":"2000-01-01T00:00:00Z"}`, `{"loadBalancerIds":["lb-2"]}`,
+			`{"conditions":[{"type":"Own","status":"True","reason":"Own","message":"","lastTransitionTime":"2000-01-01T00:00:00Z"}]}`,
+		})
+		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+task.ResourceVersion+`"},"status":`+status+`}`))
+		if err := client.IgnoreNotFound(s.client.Status().Patch(s.Context(), task, patch)); err != nil && !apierrors.IsConflict(err) {
+			s.Error(err)
 		}
 	},
 }
 
 // any returns an object, or nil if there is none.
 func (s *simulation) any() *v1alpha1.CLBTask {
-	tasks := s.all()
-	if len(tasks) == 0 {
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	if len(s.uids) == 0 {
 		return nil
 	}
-	return &tasks[s.random.IntN(len(tasks))]
+	return s.life[pick(s.random, s.uids)].last.DeepCopy()
 }
 
 func (s *simulation) edit(how func(*v1alpha1.CLBTask)) {
@@ -162,8 +227,10 @@ func (s *simulation) edit(how func(*v1alpha1.CLBTask)) {
 }
 
 func (s *simulation) remove(task *v1alpha1.CLBTask) {
-	delete(s.present, task.UID)
-	if err := client.IgnoreNotFound(s.client.Delete(s.Context(), task)); err != nil { // Its TTL may be over.
+	s.seen.Lock()
+	s.life[task.UID].removed = true
+	s.seen.Unlock()
+	if err := client.IgnoreNotFound(s.client.Delete(s.Context(), task, client.Preconditions{UID: &task.UID})); err != nil { // Its TTL may be over.
 		s.Error(err)
 	}
 }

@@ -143,7 +143,7 @@ func (p *poller) track(task *v1alpha1.CLBTask, decision lifecycle.Decision, now 
 	history, expedite := p.known.histories[q].Track(task, decision, now)
 	p.known.histories[q] = history
 	p.scheduler.Track(polling.Task[request]{
-		Key: q, Bucket: p.known.bucketOf(q), Region: q.area(), Tenant: task.Namespace,
+		Key: q, Bucket: p.bucketOf(q), Region: q.area(), Tenant: task.Namespace,
 		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
 	})
 	if decision.Force {
@@ -152,6 +152,18 @@ func (p *poller) track(task *v1alpha1.CLBTask, decision lifecycle.Decision, now 
 	if expedite {
 		p.scheduler.Expedite(q)
 	}
+}
+
+// bucketOf returns the bucket of a request. If the account of its key has got another name, the
+// requests that the key signs at that host count for it together. The lock is held.
+func (p *poller) bucketOf(q request) polling.Bucket {
+	bucket := p.known.bucketOf(q)
+	of := signer{q.secret, bucket.Host}
+	if last, known := p.known.buckets.Get(of); known && last != bucket {
+		p.scheduler.Rename(last, bucket, func(other request) bool { return other.secret == q.secret })
+	}
+	p.known.buckets.Add(of, bucket)
+	return bucket
 }
 
 // ageOf returns how old a task is, which decides how often it is polled. One that no
@@ -194,10 +206,11 @@ func (p *poller) poll(q request, turn *polling.Turn[request]) {
 	if p.release(q) {
 		return
 	}
-	bucket := p.known.bucketOf(q)
+	p.mu.Lock()
+	bucket := p.bucketOf(q)
+	p.mu.Unlock()
 	if bucket != turn.Bucket() {
-		p.scheduler.Move(q, bucket)
-		return
+		return // It has a place in the other bucket now.
 	}
 	pollQueueSeconds.Observe(turn.Waited().Seconds())
 	sent := time.Now()

@@ -106,7 +106,13 @@ type place struct {
 	area   string
 }
 
-// maxPlaces bounds the places that are remembered. A region is text that users write,
+// signer is what makes the calls of a bucket: a key, whose account may get another name, at a host.
+type signer struct {
+	secret types.NamespacedName
+	host   string
+}
+
+// maxPlaces bounds the places and the signers that are remembered. A region is text that users write,
 // and only a place whose polls have failed lately is remembered at all.
 const maxPlaces = 4096
 
@@ -116,11 +122,16 @@ type world struct {
 	bucketOf  func(request) polling.Bucket
 	histories map[request]lifecycle.History
 	places    *lru.Cache[place, lifecycle.Health]
+	buckets   *lru.Cache[signer, polling.Bucket] // The last ones.
 }
 
 func newWorld(bucketOf func(request) polling.Bucket) (world, error) {
 	places, err := lru.New[place, lifecycle.Health](maxPlaces)
-	return world{bucketOf: bucketOf, histories: map[request]lifecycle.History{}, places: places}, err
+	if err != nil {
+		return world{}, err
+	}
+	buckets, err := lru.New[signer, polling.Bucket](maxPlaces)
+	return world{bucketOf: bucketOf, histories: map[request]lifecycle.History{}, places: places, buckets: buckets}, err
 }
 
 func (w *world) placeOf(q request) place {

@@ -17,6 +17,10 @@ type Call struct {
 	Action string
 	// Host is the Host header.
 	Host string
+	// Client is the address that the request came from.
+	Client string
+	// Account is the one whose key has signed the call; empty if it was not verified.
+	Account string
 	// TaskID and DealName say what is polled.
 	TaskID, DealName string
 	// Language is the X-TC-Language header.
@@ -49,7 +53,15 @@ func (s *Simulator) Calls() []Call {
 
 // CallsFor returns the calls kept that polled the task ID.
 func (s *Simulator) CallsFor(taskID string) []Call {
-	return slices.DeleteFunc(s.Calls(), func(c Call) bool { return c.TaskID != taskID })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []Call
+	for _, c := range s.calls {
+		if c.TaskID == taskID {
+			found = append(found, c)
+		}
+	}
+	return found
 }
 
 // CountCalls returns the number of all calls, kept or not.

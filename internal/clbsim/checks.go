@@ -30,6 +30,7 @@ func (s *Simulator) admit(r *request) (handler, *APIError) {
 	if !ok {
 		return nil, refuse("InvalidAction", "The request action=`%s` is invalid or not found in version `%s`.", a.name, a.version)
 	}
+	r.call.Account = r.signer.Account
 	passes, inSecond := s.arrive(bucketKey{r.signer.Account, r.call.Host, a}, r.call.At)
 	if !passes {
 		r.call.Throttled = true

@@ -48,6 +48,7 @@ func (s *Simulator) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		Region:    r.Header.Get("X-TC-Region"),
 		Action:    r.Header.Get("X-TC-Action"),
 		Host:      r.Host,
+		Client:    r.RemoteAddr,
 		Language:  r.Header.Get("X-TC-Language"),
 		RequestID: simulated + newUUID(),
 	}}

@@ -242,15 +242,25 @@ func (tr *trial) idle(opens time.Time) {
 
 // An account whose name becomes known under load has one quota all the while.
 func TestQuotaOfRenamedAccount(t *testing.T) {
-	for _, after := range []time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond, 30 * time.Millisecond, 500 * time.Millisecond, 1100 * time.Millisecond} {
+	for i, after := range []time.Duration{0, 5 * time.Millisecond, 15 * time.Millisecond, 30 * time.Millisecond, 500 * time.Millisecond, 1100 * time.Millisecond} {
+		forgets := i%2 == 0 // The tasks of the former name.
 		t.Run(fmt.Sprint("after ", after), func(t *testing.T) {
 			inCloud(t, 1, func(c *cloud) {
 				for k := range 100 {
 					c.track(Task[int]{Key: k}, long)
 				}
 				pass(after)
-				for k := range 100 {
-					c.s.Move(k, Bucket{Host: home.Host, Account: "known"})
+				known := Bucket{Host: home.Host, Account: "known"}
+				if forgets {
+					for k := range 100 {
+						c.s.Forget(k)
+					}
+				}
+				c.s.Rename(home, known, func(int) bool { return true })
+				for k := range 30 {
+					task := c.add(Task[int]{Key: 100 + k}, long).Task
+					task.Bucket = known
+					c.s.Track(task)
 				}
 				pass(10 * time.Second)
 				calls := c.between("", 0, ever)

@@ -119,30 +119,33 @@ func (s *Scheduler[K]) Track(task Task[K]) {
 	s.dispatch(s.add(task, now))
 }
 
-// Move lets the calls of a task count for another bucket from now on, since the account
-// of its key has changed. A turn of the old bucket still comes back to the old bucket. The
-// two may be one account, whose name was not known before: the new bucket grants nothing
-// while calls of the old one may count for it.
-func (s *Scheduler[K]) Move(key K, to Bucket) {
+// Rename lets the calls of the tasks that of picks count for another bucket than before from now on,
+// since the account of their key has another name. Turns of the old bucket still come back to it. The
+// two may be one account, whose name was not known before: the new bucket grants nothing while calls of
+// the old one may count for it.
+func (s *Scheduler[K]) Rename(from, to Bucket, of func(K) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, now := s.entries[key], s.now()
-	if e == nil || e.state == finished || e.lane.gate.bucket.name == to {
+	old, known := s.buckets[from]
+	if !known || from == to {
 		return
 	}
-	from, busy := e.lane.gate.bucket, e.lane.gate.bucket.out
-	if e.state == out {
-		busy--
-	}
-	s.remove(e, now)
-	b := s.add(Task[K]{
-		Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Age: now - e.born, Polled: e.answered != never,
-	}, now)
-	if busy > 0 {
+	now := s.now()
+	b := s.bucketOf(to, now)
+	if old.out > 0 {
 		b.limit.resumes = max(b.limit.resumes, now+Window)
 	}
-	if n := len(from.coolingDown); n > 0 {
-		b.limit.resumes = max(b.limit.resumes, from.coolingDown[n-1])
+	if n := len(old.coolingDown); n > 0 {
+		b.limit.resumes = max(b.limit.resumes, old.coolingDown[n-1])
+	}
+	for key, e := range s.entries {
+		if e.state == finished || e.lane.gate.bucket != old || !of(key) {
+			continue
+		}
+		s.remove(e, now)
+		s.add(Task[K]{
+			Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Age: now - e.born, Polled: e.answered != never,
+		}, now)
 	}
 	s.dispatch(b)
 }

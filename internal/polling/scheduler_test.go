@@ -250,14 +250,14 @@ func TestScheduler(t *testing.T) {
 			track(s, "a")
 			got.none(t, "the only slot is held")
 			other := Bucket{Host: home.Host, Account: "other"}
-			s.Move("a", other)
+			s.Rename(home, other, func(key string) bool { return key == "a" })
 			got.none(t, "a call is out that may count for the same account")
 			pass(Window)
 			g := got.next(t)
 			if g.key != "a" || g.turn.Bucket() != other {
 				t.Errorf("%s of %v came first", g.key, g.turn.Bucket())
 			}
-			s.Move("a", other) // Nothing changes.
+			s.Rename(other, other, func(string) bool { return true }) // Nothing changes.
 			again(t, got, g.turn, InProgress, Window+1, Window+time.Millisecond)
 		},
 		"a bucket that lost its last task does not own its slots twice": func(t *testing.T, s *Scheduler[string], got grants) {

@@ -29,6 +29,8 @@ type Link struct {
 // remote address.
 func NewLink(name string) *Link { return &Link{name: name} }
 
+func (l *Link) String() string { return l.name }
+
 // Hold lets nothing pass until Release.
 func (l *Link) Hold() {
 	l.mu.Lock()

@@ -1,0 +1,158 @@
+package controllers_test
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/clbtask/clbtask-operator/api/v1alpha1"
+	"github.com/clbtask/clbtask-operator/internal/clbsim"
+)
+
+// life is what was seen of an object.
+type life struct {
+	born    time.Time
+	last    *v1alpha1.CLBTask
+	verdict *v1alpha1.CLBTask // As it first was.
+	removed bool              // By a user.
+	flaps   int               // How often its reason changed.
+}
+
+// requestOf returns what the requests of the simulation are called by.
+func requestOf(task *v1alpha1.CLBTask) string {
+	if task.Spec.Product == v1alpha1.ProductGWLB {
+		return "gwlb/" + task.Spec.RequestID
+	}
+	return cmp.Or(task.Spec.DealName, task.Spec.RequestID)
+}
+
+// observe sees each change of an object as it is made. Safety: a verdict follows from an answer of the
+// cloud and never changes, and what goes without a user has ended, and had a TTL.
+func (s *simulation) observe(before, after *v1alpha1.CLBTask) {
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	if before == nil {
+		s.life[after.UID] = &life{born: time.Now(), last: after}
+		s.uids = append(s.uids, after.UID)
+		return
+	}
+	l := s.life[before.UID]
+	if after == nil {
+		s.uids = slices.DeleteFunc(s.uids, func(uid types.UID) bool { return uid == before.UID })
+		if ttl := before.Spec.TTLSecondsAfterFinished; !l.removed && (ttl == nil || !before.Status.Phase.Final() ||
+			time.Now().Before(before.Status.CompletionTime.Add(time.Duration(*ttl)*time.Second))) {
+			s.Errorf("%s is gone, which read %+v, with the spec %+v", before.Name, before.Status, before.Spec)
+		}
+		return
+	}
+	l.last = after
+	if len(before.Status.Conditions) > 0 && len(after.Status.Conditions) > 0 && before.Status.Conditions[0].Reason != after.Status.Conditions[0].Reason {
+		l.flaps++
+	}
+	verdict := after.Status.Phase == v1alpha1.PhaseSucceeded || after.Status.Phase == v1alpha1.PhaseFailed
+	switch {
+	case l.verdict != nil && (after.Status.Phase != l.verdict.Status.Phase || !after.Status.CompletionTime.Equal(l.verdict.Status.CompletionTime)):
+		s.Errorf("the verdict of %s was %+v, and is %+v", after.Name, l.verdict.Status, after.Status)
+	case l.verdict == nil && verdict:
+		if l.verdict = after; !s.follows(after, l.born) {
+			s.Errorf("%s of %s reads %+v; its request is %+v, and was polled %+v",
+				after.Name, requestOf(after), after.Status, s.requests[requestOf(after)], s.callsFor(after))
+		}
+	}
+}
+
+// follows reports whether a verdict follows from what the cloud has answered, or from the deadline.
+func (s *simulation) follows(task *v1alpha1.CLBTask, born time.Time) bool {
+	if task.Status.Conditions[0].Reason == v1alpha1.ReasonDeadlineExceeded {
+		deadline := time.Duration(task.Spec.ActiveDeadlineSeconds) * time.Second
+		return task.Status.Phase == v1alpha1.PhaseFailed && deadline > 0 && !time.Now().Before(born.Truncate(time.Second).Add(deadline))
+	}
+	request, known := s.requests[requestOf(task)]
+	want := v1alpha1.PhaseSucceeded
+	if request.failed {
+		want = v1alpha1.PhaseFailed
+	}
+	return known && task.Status.Phase == want && slices.ContainsFunc(s.callsFor(task), func(c clbsim.Call) bool {
+		return c.Code == "" && c.Fault == "" && !request.ends.IsZero() && !c.At.Before(request.ends)
+	})
+}
+
+// callsFor returns the polls of a task's request.
+func (s *simulation) callsFor(task *v1alpha1.CLBTask) []clbsim.Call {
+	if task.Spec.DealName == "" {
+		service := cmp.Or(string(task.Spec.Product), clbsim.CLB)
+		return slices.DeleteFunc(s.sim.CallsFor(task.Spec.RequestID), func(c clbsim.Call) bool { return c.Service != service })
+	}
+	return slices.DeleteFunc(s.sim.Calls(), func(c clbsim.Call) bool { return c.DealName != task.Spec.DealName })
+}
+
+// checkDecided checks liveness: each task reads as its request ended, and is what users want it to be.
+func (s *simulation) checkDecided() {
+	for _, task := range s.all() {
+		request, known := s.requests[requestOf(&task)]
+		phase := task.Status.Phase
+		if never := known && request.ends.IsZero(); never && (phase == v1alpha1.PhaseRunning || task.Status.Conditions[0].Reason == v1alpha1.ReasonDeadlineExceeded) {
+			continue
+		}
+		if !phase.Final() || known && phase == v1alpha1.PhaseUnknown {
+			s.Errorf("%s of %s is not decided: %+v; its polls are %+v", task.Name, requestOf(&task), task.Status, s.callsFor(&task))
+		}
+		if token := task.Annotations[v1alpha1.AnnotationReconcileRequestedAt]; token != task.Status.LastHandledReconcileAt || task.Spec.TTLSecondsAfterFinished != nil {
+			s.Errorf("%s names the token %q, and not %q, or its TTL is over", task.Name, task.Status.LastHandledReconcileAt, token)
+		}
+	}
+}
+
+// checkCalls checks the quota of each replica, and that no request is polled any more whose end all
+// objects show.
+func (s *simulation) checkCalls() {
+	calls := s.polls(time.Time{})
+	last := map[[2]string][]time.Time{} // The last arrivals by replica and account.
+	for _, call := range calls {
+		if call.Account == "" || call.Client == rival {
+			continue
+		}
+		of := [2]string{call.Client, call.Account}
+		times := append(last[of], call.At)
+		if len(times) > simulatedSlots {
+			if took := call.At.Sub(times[0]); took < time.Second {
+				s.Errorf("%d calls of %v came within %v, the last one at %v", len(times), of, took, call.At)
+			}
+			times = times[1:]
+		}
+		last[of] = times
+	}
+	s.wait(10 * time.Minute)
+	open := map[string]bool{}
+	for _, task := range s.all() {
+		if !task.Status.Phase.Final() {
+			open[task.Spec.RequestID], open[task.Spec.DealName] = true, true
+		}
+	}
+	for _, call := range s.polls(time.Time{})[len(calls):] {
+		if !open[cmp.Or(call.TaskID, call.DealName)] {
+			s.Errorf("although it is decided it is polled: %+v", call)
+		}
+	}
+}
+
+// checkWrites checks calm: no status is written over and over, and events and log lines are few.
+func (s *simulation) checkWrites() {
+	const most = 40
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	for uid, l := range s.life {
+		if writes := s.cluster.StatusWrites(uid); writes > most || l.flaps > most/2 {
+			s.Errorf("the status of %s was written %d times, with %d changes of its reason, and says last: %+v", l.last.Name, writes, l.flaps, l.last.Status)
+		}
+		if events := len(s.cluster.Events(client.ObjectKeyFromObject(l.last))); events > most {
+			s.Errorf("%s has %d events", l.last.Name, events)
+		}
+	}
+	if lines := s.log.count(); lines > 20*len(s.life) {
+		s.Errorf("%d log lines for %d objects", lines, len(s.life))
+	}
+}
