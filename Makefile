@@ -120,6 +120,11 @@ dashboard-picture: build envtest ## Draw docs/dashboard.svg: what a Prometheus s
 	@command -v prometheus > /dev/null || { echo "this needs prometheus (Debian has a package): install it"; exit 1; }
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go -C test/bench run ./dashboard --manager "$(LOCALBIN)/manager" --out "$(CURDIR)/docs/dashboard.svg"
 
+.PHONY: recording
+recording: build plugin envtest ## Record the line of the README on a terminal, against the demo: docs/recording.svg. It needs asciinema and npm.
+	@go build -o bin/demo ./hack/demo
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" hack/recording.sh
+
 .PHONY: generate
 generate: build $(CONTROLLER_GEN) $(CRD_REF_DOCS) $(HELM_DOCS) ## Make everything that is generated.
 	@$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./api/...

@@ -43,11 +43,12 @@ var samples = []sample{
 	{"mistyped-request", v1alpha1.PhasePending, v1alpha1.ReasonTaskNotFound, clbsim.Task{}},
 }
 
-// spares are the tasks of more.yaml, to try things with in a demo that is kept.
+// spares are the tasks of more.yaml and of `make recording`, in a demo that is kept.
 var spares = []clbsim.Task{
 	{ID: "demo-succeeds-10s", Duration: 10 * time.Second, LoadBalancerIDs: []string{"lb-5b2k9t0e"}},
 	{ID: "demo-fails-10s", Duration: 10 * time.Second, Result: clbsim.Failed, Message: "The listener port 443 is in use."},
 	{ID: "demo-never-ends", Result: clbsim.Stuck},
+	{ID: "8c1f0e7a-5d3b-4b6e-9a43-d0b8a2f7c915", Duration: 6 * time.Second, LoadBalancerIDs: []string{"lb-6efswuxa"}},
 }
 
 const readyReason = `.status.conditions[?(@.type=="Ready")].reason`
