@@ -8,6 +8,7 @@ package answer
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,8 +20,9 @@ import (
 
 // Request is an asynchronous request that a call began.
 type Request struct {
-	// ID is the RequestId of the answer.
-	ID string
+	// ID is the RequestId of the answer, and DealName the name of the order if there is
+	// no RequestId: one of the two is set.
+	ID, DealName string
 	// Action is the call, as far as the answer shows it: empty for most.
 	Action string
 }
@@ -58,10 +60,11 @@ func Read(r io.Reader, force bool) ([]Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	seen := map[string]bool{}
+	seen := map[Request]bool{}
 	return slices.DeleteFunc(found, func(request Request) bool {
-		again := seen[request.ID]
-		seen[request.ID] = true
+		request.Action = ""
+		again := seen[request]
+		seen[request] = true
 		return again
 	}), nil
 }
@@ -126,22 +129,38 @@ func fromFields(fields map[string]json.RawMessage, force bool) (request Request,
 	if err := noTask(fields); err != nil && !force {
 		return Request{}, err
 	}
-	var id *string
-	if raw, ok := fields["RequestId"]; ok {
-		if err := json.Unmarshal(raw, &id); err != nil {
-			return Request{}, fmt.Errorf("the RequestId is not a text: %s", short(string(raw)))
-		}
-	}
-	if id == nil || *id == "" {
+	id, idErr := textOf(fields, "RequestId")
+	deal, dealErr := textOf(fields, "DealName")
+	switch {
+	case idErr != nil || id == "" && dealErr != nil:
+		return Request{}, cmp.Or(idErr, dealErr)
+	case id != "":
+		request, err = bare(id)
+	case idPattern.MatchString(deal):
+		request.DealName = deal
+	case deal != "":
+		return Request{}, fmt.Errorf("%q is not a DealName, which has letters, digits, - and _ only", short(deal))
+	default:
 		return Request{}, errors.New("the answer has no RequestId: pipe the whole answer, or only its RequestId")
 	}
-	request, err = bare(*id)
 	for field, action := range actions {
 		if _, ok := fields[field]; ok {
 			request.Action = action
 		}
 	}
 	return request, err
+}
+
+// textOf returns a field, empty if it is not there or null.
+func textOf(fields map[string]json.RawMessage, name string) (value string, err error) {
+	raw, ok := fields[name]
+	if !ok {
+		return "", nil
+	}
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return "", fmt.Errorf("the %s is not a text: %s", name, short(string(raw)))
+	}
+	return value, nil
 }
 
 // callFailed reads the field Error, whose neighbor is a RequestId, too.

@@ -27,6 +27,9 @@ func TestRead(t *testing.T) {
 		"ListenerIds are of CreateListener":             {`{"ListenerIds":["lbl-1"],"RequestId":"a-1"}`, []Request{{ID: "a-1", Action: "CreateListener"}}},
 		"LocationIds are of CreateRule":                 {`{"LocationIds":["loc-1"],"RequestId":"a-1"}`, []Request{{ID: "a-1", Action: "CreateRule"}}},
 		"LoadBalancerIds are of CreateLoadBalancer":     {`{"DealName":"d","LoadBalancerIds":null,"RequestId":"a-1"}`, []Request{{ID: "a-1", Action: "CreateLoadBalancer"}}},
+		"an order without a RequestId":                  {`{"DealName":"d-1","LoadBalancerIds":["lb-1"]}`, []Request{{DealName: "d-1", Action: "CreateLoadBalancer"}}},
+		"an order and a request of one name are two":    {`{"DealName":"d-1"} "d-1" {"RequestId":null,"DealName":"d-1"}`, []Request{{DealName: "d-1"}, {ID: "d-1"}}},
+		"a RequestId comes before an order":             {`{"DealName":5,"RequestId":"a-1"}`, []Request{{ID: "a-1"}}},
 		"an Error of null is none":                      {`{"Error":null,"RequestId":"a-1"}`, nil},
 		"space around an ID in a string does not count": {`" a-1 "`, []Request{{ID: "a-1"}}},
 	} {
@@ -58,6 +61,9 @@ var malformed = map[string]struct{ input, want string }{
 	"a RequestId of null":              {`{"RequestId":null}`, "has no RequestId"},
 	"an empty RequestId":               {`{"RequestId":""}`, "has no RequestId"},
 	"a RequestId that is a number":     {`{"RequestId":5}`, "not a text: 5"},
+	"an order that is a number":        {`{"DealName":5}`, "the DealName is not a text: 5"},
+	"an order with a space":            {`{"DealName":"d 1"}`, `"d 1" is not a DealName`},
+	"an order without a name":          {`{"DealName":""}`, "has no RequestId"},
 	"a RequestId with a space":         {`{"RequestId":"a 1"}`, `"a 1" is not a RequestId`},
 	"a Response that is no object":     {`{"Response":"a-1"}`, `Response is not an object: "a-1"`},
 	"an empty Response":                {`{"Response":{}}`, "has no RequestId"},
@@ -116,6 +122,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(`{"Response":{"ListenerIds":["lbl-1"],"RequestId":"`+id+`"}}`, false)
 	f.Add(`{"TotalCount":0,"RequestId":"a-1"}`, true)
 	f.Add("a-1\na-2\n", false)
+	f.Add(`{"DealName":"d-1"} "d-1"`, false)
 	f.Fuzz(func(t *testing.T, input string, force bool) {
 		found, err := Read(strings.NewReader(input), force)
 		switch {
@@ -124,17 +131,22 @@ func FuzzRead(f *testing.F) {
 		case err != nil && len(err.Error()) > 2000:
 			t.Fatalf("an error of %d bytes", len(err.Error()))
 		}
-		seen := map[string]bool{}
-		var ids strings.Builder
+		seen := map[Request]bool{}
+		ids, orders := new(strings.Builder), 0
 		for _, request := range found {
-			if !idPattern.MatchString(request.ID) || seen[request.ID] {
-				t.Fatalf("%q is no ID, or comes twice", request.ID)
+			request.Action = ""
+			if !idPattern.MatchString(request.ID+request.DealName) || request.ID != "" && request.DealName != "" || seen[request] {
+				t.Fatalf("%+v names nothing or two, or comes twice", request)
 			}
-			seen[request.ID] = true
+			seen[request] = true
+			if request.ID == "" {
+				orders++
+				continue
+			}
 			ids.WriteString(request.ID + "\n")
 		}
 		// What it has found is an input of bare IDs, with the same result.
-		if again, err := Read(strings.NewReader(ids.String()), false); len(found) > 0 && (err != nil || len(again) != len(found)) {
+		if again, err := Read(strings.NewReader(ids.String()), false); len(found) > orders && (err != nil || len(again)+orders != len(found)) {
 			t.Fatalf("%v, %v, want %v", again, err, found)
 		}
 	})

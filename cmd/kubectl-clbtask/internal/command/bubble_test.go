@@ -72,6 +72,10 @@ func (b *bubble) make(name string, changes ...func(*v1alpha1.CLBTask)) {
 	}
 }
 
+func ofOrder(name string) func(*v1alpha1.CLBTask) {
+	return func(task *v1alpha1.CLBTask) { task.Spec.RequestID, task.Spec.DealName = "", name }
+}
+
 func suspended(task *v1alpha1.CLBTask) { task.Spec.Suspend = true }
 
 // change changes a task at some time after the call; a nil change deletes it.

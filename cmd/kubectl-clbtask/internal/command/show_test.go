@@ -21,15 +21,15 @@ func TestList(t *testing.T) {
 		"how long each took": {nil, `
 NAME   PHASE       REASON          ACTION           REGION         REQUEST ID   DURATION   AGE
 a      Succeeded   TaskSucceeded   CreateListener   ap-guangzhou   r-a          5s         30s
-b      Running     InProgress                       ap-guangzhou   r-b          30s        30s
+b      Running     InProgress                       ap-guangzhou   d-b          30s        30s
 `},
 		"of all namespaces, without headers": {[]string{"-A", "--no-headers"}, `
 ns    a     Succeeded   TaskSucceeded   CreateListener   ap-guangzhou   r-a   5s    30s
-ns    b     Running     InProgress                       ap-guangzhou   r-b   30s   30s
+ns    b     Running     InProgress                       ap-guangzhou   d-b   30s   30s
 `},
 		"with the message": {[]string{"-o", "wide", "--field-selector=status.phase=Running"}, `
 NAME   PHASE     REASON       ACTION   REGION         REQUEST ID   DURATION   AGE   MESSAGE
-b      Running   InProgress            ap-guangzhou   r-b          30s        30s   The task is in progress.
+b      Running   InProgress            ap-guangzhou   d-b          30s        30s   The task is in progress.
 `},
 		"as names":           {[]string{"-o", "name"}, "\n" + prefix + "a\n" + prefix + "b\n"},
 		"as a list":          {[]string{"-o", "jsonpath={.kind} {.items[*].kind}"}, "\nList CLBTask CLBTask"},
@@ -38,7 +38,7 @@ b      Running   InProgress            ap-guangzhou   r-b          30s        30
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
 				b.make("a", func(task *v1alpha1.CLBTask) { task.Spec.Action = "CreateListener" })
-				b.make("b")
+				b.make("b", ofOrder("d-b"))
 				b.change(2*time.Second, "b", running)
 				b.change(5*time.Second, "a", succeeded)
 				<-time.After(30 * time.Second)
@@ -63,10 +63,10 @@ func trim(text string) string {
 
 func TestDescribe(t *testing.T) {
 	for sentence, test := range map[string]struct {
-		change func(*v1alpha1.CLBTask)
-		want   string
+		spec, change func(*v1alpha1.CLBTask)
+		want         string
 	}{
-		"a task that failed": {failed, `
+		"a task that failed": {func(task *v1alpha1.CLBTask) { task.Spec.ActiveDeadlineSeconds = 3600 }, failed, `
 Name:           a
 Namespace:      ns
 Request ID:     r-a
@@ -81,12 +81,11 @@ Message:        The task failed: No room for more.
 It means:       ` + reasons[v1alpha1.ReasonTaskFailed].Meaning + `
 What to do:     ` + reasons[v1alpha1.ReasonTaskFailed].Remedy + `
 `},
-		"one that no operator has looked at": {nil, `
+		"an order that no operator has looked at": {ofOrder("d-a"), nil, `
 Name:         a
 Namespace:    ns
-Request ID:   r-a
+Deal name:    d-a
 Region:       ap-guangzhou
-Deadline:     1h0m0s
 Created:      2000-01-01T00:00:00Z
 Phase:        Pending, for 30s
 Reason:       Pending
@@ -97,7 +96,7 @@ What to do:   See whether clbtask-operator runs and watches the namespace ns: it
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
-				b.make("a", func(task *v1alpha1.CLBTask) { task.Spec.ActiveDeadlineSeconds = 3600 })
+				b.make("a", test.spec)
 				if test.change != nil {
 					b.change(5*time.Second, "a", test.change)
 				}

@@ -37,8 +37,8 @@ func (p *plugin) track() *cobra.Command {
 		Short: "Create the CLBTask of a request, or use the one that is there",
 		Long: `Create the CLBTask of a request, or use the one that is there. Its name is the request ID, unless --name says otherwise.
 
-- reads what tccli, an SDK or curl printed: answers as JSON, with or without the outer "Response", JSON strings, or bare IDs, one a line. The region is that
-of --region, else of TENCENTCLOUD_REGION, else of the profile of tccli.
+- reads what tccli, an SDK or curl printed: answers as JSON, with or without the outer "Response", JSON strings, or bare IDs, one a line. An answer without
+a RequestId is followed by its DealName, that of a prepaid order. The region is that of --region, else of TENCENTCLOUD_REGION, else of the profile of tccli.
 
 ` + exitCodes,
 		Example: `  tccli clb CreateListener --region ap-guangzhou ... | kubectl clbtask track - --region ap-guangzhou --wait
@@ -166,15 +166,16 @@ func (p *plugin) requests(ctx context.Context, argument string, force bool) ([]a
 func (t *tracking) task(request answer.Request, region string) (*v1alpha1.CLBTask, error) {
 	name := t.name
 	if name == "" {
-		name = strings.ToLower(request.ID)
+		id := cmp.Or(request.ID, request.DealName)
+		name = strings.ToLower(id)
 		if len(validation.IsDNS1123Subdomain(name)) > 0 {
-			return nil, fmt.Errorf("the request ID %s is no name of a Kubernetes object: give one by --name", request.ID)
+			return nil, fmt.Errorf("%s is no name of a Kubernetes object: give one by --name", id)
 		}
 	}
 	task := &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: v1alpha1.CLBTaskSpec{
-			RequestID: request.ID, Region: region, Action: t.actionOf(request), Product: v1alpha1.Product(t.product),
+			RequestID: request.ID, DealName: request.DealName, Region: region, Action: t.actionOf(request), Product: v1alpha1.Product(t.product),
 			ActiveDeadlineSeconds: int64(t.deadline / time.Second),
 		},
 	}
@@ -221,7 +222,7 @@ func ensure(ctx context.Context, client tasks, task *v1alpha1.CLBTask) (stored *
 	switch {
 	case getErr != nil:
 		return nil, "", errors.Join(err, getErr)
-	case stored.Spec.RequestID != task.Spec.RequestID || stored.Spec.Region != task.Spec.Region || productOf(stored) != productOf(task):
+	case stored.Spec.RequestID != task.Spec.RequestID || stored.Spec.DealName != task.Spec.DealName || stored.Spec.Region != task.Spec.Region || productOf(stored) != productOf(task):
 		return nil, "", fmt.Errorf("the CLBTask %s is there, but follows %s of %s in %s: give another name by --name", task.Name, idOf(stored), productOf(stored), stored.Spec.Region)
 	}
 	return stored, "unchanged", nil

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"os"
@@ -9,99 +10,140 @@ import (
 	"testing"
 	"time"
 
-	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/types"
-
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/cmd/kubectl-clbtask/internal/exit"
 )
 
+// made returns the tasks that are there, one a line, by name and spec.
+func (b *bubble) made() (text string) {
+	b.Helper()
+	var list v1alpha1.CLBTaskList
+	if err := b.client.List(b.Context(), &list); err != nil {
+		b.Fatal(err)
+	}
+	for i := range list.Items {
+		spec, err := json.Marshal(list.Items[i].Spec)
+		if err != nil {
+			b.Fatal(err)
+		}
+		text += list.Items[i].Name + " " + string(spec) + "\n"
+	}
+	return text
+}
+
 func TestTrack(t *testing.T) {
-	const listener = `{"ListenerIds":["lbl-1"],"RequestId":"A-1"}`
 	for sentence, test := range map[string]struct {
-		world  func(b *bubble)
-		stdin  string
-		args   []string
-		code   exit.Code
-		stdout string
-		stderr []string
-		want   map[string]v1alpha1.CLBTaskSpec
+		world       func(b *bubble)
+		stdin, args string
+		stdout      string
+		want        string // As made returns it.
 	}{
-		"a request ID": {nil, "", []string{"A-1", "--region=ap-guangzhou", "--deadline=90s"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "A-1", Region: "ap-guangzhou", ActiveDeadlineSeconds: 90}}},
-		"what tccli printed, under another name": {nil, listener, []string{"-", "--region=ap-guangzhou", "--name=web"}, exit.Succeeded, prefix + "web created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"web": {RequestID: "A-1", Region: "ap-guangzhou", Action: "CreateListener"}}},
-		"several requests, as names": {nil, "a-1\na-2\n", []string{"-", "--region=ap-guangzhou", "-o", "name"}, exit.Succeeded, prefix + "a-1\n" + prefix + "a-2\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou"}, "a-2": {RequestID: "a-2", Region: "ap-guangzhou"}}},
-		"one that is there already": {func(b *bubble) { b.make("web") }, "", []string{"r-web", "--region=ap-guangzhou", "--name=web"}, exit.Succeeded, prefix + "web unchanged\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"web": {RequestID: "r-web", Region: "ap-guangzhou"}}},
-		"a name that another request has": {func(b *bubble) { b.make("web") }, "", []string{"r-1", "--region=ap-guangzhou", "--name=web"}, exit.NotFoundOut, "", []string{"the CLBTask web is there, but follows r-web of clb in ap-guangzhou"}, nil},
-		"a request of another region":     {func(b *bubble) { b.make("web") }, "", []string{"r-web", "--region=ap-beijing", "--name=web"}, exit.NotFoundOut, "", []string{"follows r-web of clb in ap-guangzhou"}, nil},
-		"the region of the environment": {func(b *bubble) { b.Setenv("TENCENTCLOUD_REGION", "ap-beijing") }, "", []string{"a-1"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-beijing"}}},
-		"no region anywhere":              {nil, "", []string{"a-1"}, exit.NotFoundOut, "", []string{"error: no region: give the one that the call was sent to by --region"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"an ID that is no name":           {nil, "", []string{"a_1", "--region=ap-guangzhou"}, exit.NotFoundOut, "", []string{"the request ID a_1 is no name of a Kubernetes object: give one by --name"}, nil},
-		"several requests under one name": {nil, "a-1\na-2", []string{"-", "--region=ap-guangzhou", "--name=web"}, exit.NotFoundOut, "", []string{"2 requests, which cannot share the name web"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"a deadline of half a second":     {nil, "", []string{"a-1", "--region=ap-guangzhou", "--deadline=500ms"}, exit.NotFoundOut, "", []string{"--deadline=500ms: give whole seconds"}, nil},
-		"a TTL of zero is one": {nil, "", []string{"a-1", "--region=ap-guangzhou", "--ttl=0"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou", TTLSecondsAfterFinished: new(int64(0))}}},
-		"a TTL of a day": {nil, "", []string{"a-1", "--region=ap-guangzhou", "--ttl=24h"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou", TTLSecondsAfterFinished: new(int64(86400))}}},
-		"a TTL before the end": {nil, "", []string{"a-1", "--region=ap-guangzhou", "--ttl=-1s"}, exit.NotFoundOut, "", []string{"--ttl=-1s: give whole seconds"}, nil},
-		"an action and a product": {nil, "", []string{"a-1", "--region=ap-guangzhou", "--action=AssociateTargetGroups", "--product=gwlb"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou", Action: "AssociateTargetGroups", Product: v1alpha1.ProductGWLB}}},
-		"a new gateway load balancer": {nil, `{"LoadBalancerIds":["gwlb-1"],"RequestId":"a-1"}`, []string{"-", "--region=ap-guangzhou", "--product=gwlb"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou", Action: "CreateGatewayLoadBalancer", Product: v1alpha1.ProductGWLB}}},
-		"the same request of another product":  {func(b *bubble) { b.make("web") }, "", []string{"r-web", "--region=ap-guangzhou", "--name=web", "--product=gwlb"}, exit.NotFoundOut, "", []string{"follows r-web of clb"}, nil},
-		"a call that has no task":              {nil, "", []string{"a-1", "--region=ap-guangzhou", "--action=BatchRegisterTargets"}, exit.NotFoundOut, "", []string{"BatchRegisterTargets has no task to track"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"a query":                              {nil, "", []string{"a-1", "--region=ap-guangzhou", "--action=DescribeListeners"}, exit.NotFoundOut, "", []string{"DescribeListeners has no task to track"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"an answer that is an error":           {nil, `{"Error":{"Code":"C","Message":"m"},"RequestId":"a-1"}`, []string{"-", "--region=ap-guangzhou", "--wait"}, exit.NotFoundOut, "", []string{"error: the call failed, so there is nothing to track: C: m\n"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"nothing, as tccli prints if it fails": {nil, "", []string{"-", "--region=ap-guangzhou", "--wait"}, exit.NotFoundOut, "", []string{"error: the command before the pipe printed nothing: did it fail?\n"}, map[string]v1alpha1.CLBTaskSpec{}},
-		"a query's answer by force": {nil, `{"TotalCount":0,"RequestId":"a-1"}`, []string{"-", "--region=ap-guangzhou", "--force"}, exit.Succeeded, prefix + "a-1 created\n", nil,
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou"}}},
-		"the API server refuses the second": {
-			func(b *bubble) {
-				creations := 0
-				b.refuse(errors.New("broken"), func(request *http.Request) bool {
-					if request.Method == http.MethodPost {
-						creations++
-					}
-					return creations > 1
-				})
-			}, "a-1\na-2\na-3", []string{"-", "--region=ap-guangzhou"}, exit.NotFoundOut, prefix + "a-1 created\n", []string{"broken (1 of 3 requests are tracked)"},
-			map[string]v1alpha1.CLBTaskSpec{"a-1": {RequestID: "a-1", Region: "ap-guangzhou"}}},
-		"wait: the result alone on standard output": {
-			func(b *bubble) {
-				time.AfterFunc(time.Second, func() { b.change(0, "a-1", running); b.change(time.Second, "a-1", succeeded) })
-			}, listener, []string{"-", "--region=ap-guangzhou", "--wait"}, exit.Succeeded, prefix + "a-1 succeeded: lb-1, lb-2\n",
-			[]string{"clbtask a-1 in ns: created\n", "[ 0s] a-1: Pending", "[ 1s] a-1: Running", "[ 2s] a-1: Succeeded"}, nil},
-		"wait for several": {
-			func(b *bubble) {
-				time.AfterFunc(time.Second, func() { b.change(0, "a-1", failed); b.change(0, "a-2", succeeded) })
-			},
-			"a-1\na-2", []string{"-", "--region=ap-guangzhou", "--wait", "--quiet"}, exit.Failed, prefix + "a-1 failed: The task failed: No room for more.\n" + prefix + "a-2 succeeded: lb-1, lb-2\n", nil, nil},
-		"wait no longer than told": {nil, "a-1", []string{"-", "--region=ap-guangzhou", "--wait", "--timeout=5s"}, exit.TimedOut, "", []string{"timed out after 5s"}, nil},
+		"a request ID":                           {nil, "", "A-1 --deadline=90s", "a-1 created\n", `a-1 {"requestId":"A-1","region":"ap-guangzhou","activeDeadlineSeconds":90}`},
+		"what tccli printed, under another name": {nil, listener, "- --name=web", "web created\n", `web {"requestId":"A-1","action":"CreateListener","region":"ap-guangzhou"}`},
+		"several requests, as names":             {nil, "a-1\na-2\n", "- -o name", "a-1\n" + prefix + "a-2\n", `a-1 {"requestId":"a-1","region":"ap-guangzhou"}` + "\n" + `a-2 {"requestId":"a-2","region":"ap-guangzhou"}`},
+		"one that is there already":              {makeWeb, "", "r-web --name=web", "web unchanged\n", web},
+		"the region of the environment":          {func(b *bubble) { b.Setenv("TENCENTCLOUD_REGION", "ap-beijing") }, "", "a-1 --region=", "a-1 created\n", `a-1 {"requestId":"a-1","region":"ap-beijing"}`},
+		"a TTL of zero is one":                   {nil, "", "a-1 --ttl=0", "a-1 created\n", `a-1 {"requestId":"a-1","region":"ap-guangzhou","ttlSecondsAfterFinished":0}`},
+		"a TTL of a day":                         {nil, "", "a-1 --ttl=24h", "a-1 created\n", `a-1 {"requestId":"a-1","region":"ap-guangzhou","ttlSecondsAfterFinished":86400}`},
+		"an action and a product":                {nil, "", "a-1 --action=AssociateTargetGroups --product=gwlb", "a-1 created\n", `a-1 {"requestId":"a-1","product":"gwlb","action":"AssociateTargetGroups","region":"ap-guangzhou"}`},
+		"a new gateway load balancer":            {nil, `{"LoadBalancerIds":["gwlb-1"],"RequestId":"a-1"}`, "- --product=gwlb", "a-1 created\n", `a-1 {"requestId":"a-1","product":"gwlb","action":"CreateGatewayLoadBalancer","region":"ap-guangzhou"}`},
+		"a query's answer by force":              {nil, `{"TotalCount":0,"RequestId":"a-1"}`, "- --force", "a-1 created\n", `a-1 {"requestId":"a-1","region":"ap-guangzhou"}`},
+		"a prepaid order":                        {nil, `{"DealName":"D-1"}`, "-", "d-1 created\n", `d-1 {"dealName":"D-1","region":"ap-guangzhou"}`},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
 				if test.world != nil {
 					test.world(b)
 				}
-				code, stdout, stderr := b.run(b.Context(), test.stdin, append([]string{"track"}, test.args...)...)
-				if code != test.code || stdout != test.stdout && test.stdout != "" {
+				code, stdout, stderr := b.run(b.Context(), test.stdin, strings.Fields("track --region=ap-guangzhou "+test.args)...)
+				if made := b.made(); code != exit.Succeeded || stdout != prefix+test.stdout || made != test.want+"\n" {
+					t.Errorf("exit code %d\n%s%s%s", code, stdout, stderr, made)
+				}
+			})
+		})
+	}
+}
+
+const (
+	listener = `{"ListenerIds":["lbl-1"],"RequestId":"A-1"}`
+	web      = `web {"requestId":"r-web","region":"ap-guangzhou"}`
+	order    = `order {"dealName":"d-1","region":"ap-guangzhou"}`
+)
+
+func makeWeb(b *bubble) { b.make("web") }
+
+func TestTrackRefuses(t *testing.T) {
+	for sentence, test := range map[string]struct{ stdin, args, stderr string }{
+		"a name that another request has":      {"", "r-1 --name=web", "error: the CLBTask web is there, but follows r-web of clb in ap-guangzhou"},
+		"a name that another order has":        {`{"DealName":"d-2"}`, "- --name=order", "error: the CLBTask order is there, but follows d-1 of clb in ap-guangzhou"},
+		"a request of another region":          {"", "r-web --region=ap-beijing --name=web", "follows r-web of clb in ap-guangzhou"},
+		"the same request of another product":  {"", "r-web --name=web --product=gwlb", "follows r-web of clb"},
+		"no region anywhere":                   {"", "a-1 --region=", "error: no region: give the one that the call was sent to by --region"},
+		"an ID that is no name":                {"", "a_1", "a_1 is no name of a Kubernetes object: give one by --name"},
+		"several requests under one name":      {"a-1\na-2", "- --name=new", "2 requests, which cannot share the name new"},
+		"a deadline of half a second":          {"", "a-1 --deadline=500ms", "--deadline=500ms: give whole seconds"},
+		"a TTL before the end":                 {"", "a-1 --ttl=-1s", "--ttl=-1s: give whole seconds"},
+		"a call that has no task":              {"", "a-1 --action=BatchRegisterTargets", "BatchRegisterTargets has no task to track"},
+		"a query":                              {"", "a-1 --action=DescribeListeners", "DescribeListeners has no task to track"},
+		"an answer that is an error":           {`{"Error":{"Code":"C","Message":"m"},"RequestId":"a-1"}`, "- --wait", "error: the call failed, so there is nothing to track: C: m\n"},
+		"nothing, as tccli prints if it fails": {"", "- --wait", "error: the command before the pipe printed nothing: did it fail?\n"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				makeWeb(b)
+				b.make("order", ofOrder("d-1"))
+				code, stdout, stderr := b.run(b.Context(), test.stdin, strings.Fields("track --region=ap-guangzhou "+test.args)...)
+				if made := b.made(); code != exit.NotFoundOut || stdout != "" || made != order+"\n"+web+"\n" || !strings.Contains(stderr, test.stderr) {
+					t.Errorf("exit code %d\n%s%s%s", code, stdout, stderr, made)
+				}
+			})
+		})
+	}
+}
+
+// What was created before an error is told.
+func TestTrackStops(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		creations := 0
+		b.refuse(errors.New("broken"), func(request *http.Request) bool {
+			if request.Method == http.MethodPost {
+				creations++
+			}
+			return creations == 2
+		})
+		code, stdout, stderr := b.run(b.Context(), "a-1\na-2\na-3", "track", "-", "--region=ap-guangzhou")
+		if code != exit.NotFoundOut || stdout != prefix+"a-1 created\n" || !strings.Contains(stderr, "broken (1 of 3 requests are tracked)") {
+			t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
+		}
+	})
+}
+
+func TestTrackWaits(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		change      map[string]func(*v1alpha1.CLBTask) // After two seconds.
+		stdin, args string
+		code        exit.Code
+		stdout      string
+		stderr      []string
+	}{
+		"the result alone is on standard output": {map[string]func(*v1alpha1.CLBTask){"a-1": succeeded}, listener, "-", exit.Succeeded, prefix + "a-1 succeeded: lb-1, lb-2\n",
+			[]string{"clbtask a-1 in ns: created\n", "[ 0s] a-1: Pending", "[ 2s] a-1: Succeeded"}},
+		"for several":         {map[string]func(*v1alpha1.CLBTask){"a-1": failed, "a-2": succeeded}, "a-1\na-2", "- --quiet", exit.Failed, prefix + "a-1 failed: The task failed: No room for more.\n" + prefix + "a-2 succeeded: lb-1, lb-2\n", nil},
+		"for an order":        {map[string]func(*v1alpha1.CLBTask){"d-1": succeeded}, `{"DealName":"d-1"}`, "-", exit.Succeeded, prefix + "d-1 succeeded: lb-1, lb-2\n", nil},
+		"no longer than told": {nil, "a-1", "- --timeout=5s", exit.TimedOut, prefix + "a-1 not finished: for 5s it has been Pending: Waiting for the controller. No operator has looked at it: is clbtask-operator running, and does it watch the namespace ns?\n", []string{"timed out after 5s"}},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				time.AfterFunc(2*time.Second, func() {
+					for name, change := range test.change {
+						b.change(0, name, change)
+					}
+				})
+				code, stdout, stderr := b.run(b.Context(), test.stdin, strings.Fields("track --wait --region=ap-guangzhou "+test.args)...)
+				if code != test.code || stdout != test.stdout {
 					t.Errorf("exit code %d\n%s%s", code, stdout, stderr)
 				}
 				contains(t, stderr, test.stderr...)
-				var list v1alpha1.CLBTaskList
-				if err := b.client.List(b.Context(), &list); err != nil || test.want != nil && len(list.Items) != len(test.want) {
-					t.Errorf("there are %d tasks, %v", len(list.Items), err)
-				}
-				for name, want := range test.want {
-					var task v1alpha1.CLBTask
-					if err := b.client.Get(b.Context(), types.NamespacedName{Namespace: "ns", Name: name}, &task); err != nil || !equality.Semantic.DeepEqual(task.Spec, want) {
-						t.Errorf("%s: %+v, %v", name, task.Spec, err)
-					}
-				}
 			})
 		})
 	}
