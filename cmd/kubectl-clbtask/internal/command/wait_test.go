@@ -18,133 +18,98 @@ import (
 
 const prefix = "clbtask.clb.tencentcloud.com/"
 
+// change is what happens to a task, in seconds after the plugin begins; -1 is before that.
+type change struct {
+	after int
+	name  string
+	to    func(*v1alpha1.CLBTask) // nil if it is deleted.
+}
+
+// waitTest is a call of wait.
+type waitTest struct {
+	tasks   string // That are there before, by their names.
+	changes []change
+	args    string
+	code    exit.Code
+	stdout  string
+	stderr  []string // Parts of it, in their order.
+	took    int      // In seconds.
+}
+
+func (test waitTest) run(t *testing.T) {
+	inBubble(t, func(b *bubble) {
+		for _, name := range strings.Fields(test.tasks) {
+			b.make(name)
+		}
+		for _, change := range test.changes {
+			b.change(time.Duration(change.after+1)*time.Second, change.name, change.to)
+		}
+		<-time.After(time.Second)
+		begun := time.Now()
+		code, stdout, stderr := b.run(b.Context(), "", append([]string{"wait"}, strings.Fields(test.args)...)...)
+		if took := int(time.Since(begun).Seconds()); code != test.code || took != test.took || stdout != test.stdout {
+			t.Errorf("exit code %d after %d s\n%s%s", code, took, stdout, stderr)
+		}
+		contains(t, stderr, test.stderr...)
+	})
+}
+
 func TestWait(t *testing.T) {
-	for sentence, test := range map[string]struct {
-		world  func(b *bubble)
-		args   []string
-		code   exit.Code
-		stdout string
-		stderr []string // Parts of it, in their order.
-		took   time.Duration
-	}{
-		"a task that succeeds": {
-			func(b *bubble) {
-				b.make("a")
-				b.change(time.Second, "a", running)
-				b.change(4*time.Second, "a", succeeded)
-			}, []string{"a"},
-			exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n",
-			[]string{"[ 0s] a: Pending: Waiting for the controller\n", "[ 1s] a: Running, InProgress: The task is in progress.\n", "[ 4s] a: Succeeded, TaskSucceeded: The task succeeded.\n"}, 4 * time.Second,
-		},
-		"one that has succeeded before": {
-			func(b *bubble) { b.make("a"); b.change(0, "a", succeeded); <-time.After(time.Second) }, []string{prefix + "a"},
-			exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", nil, 0,
-		},
-		"one that fails, with the cloud's words in one line": {
-			func(b *bubble) { b.make("a"); b.change(time.Second, "a", failed) }, []string{"a"},
-			exit.Failed, prefix + "a failed: The task failed: No room for more.\n", nil, time.Second,
-		},
-		"one that the cloud does not know": {
-			func(b *bubble) { b.make("a"); b.change(time.Second, "a", unknown) }, []string{"a"},
-			exit.Unknown, prefix + "a unknown: The CLB API does not know it.\n", nil, time.Second,
-		},
-		"a name that is not there": {
-			func(*bubble) {}, []string{"a"}, exit.NotFoundOut, "", []string{"[ 0s] a: not found\n", "a not found\n"}, 0,
-		},
-		"a task that is deleted": {
-			func(b *bubble) { b.make("a"); b.change(2*time.Second, "a", nil) }, []string{"a"},
-			exit.NotFoundOut, prefix + "a deleted before it had ended\n", nil, 2 * time.Second,
-		},
-		"a task that is suspended ends it at once": {
-			func(b *bubble) { b.make("a", suspended) }, []string{"a"},
-			exit.NotFoundOut, prefix + "a suspended: spec.suspend keeps it from being polled; set it to false, or wait with --allow-suspended\n", nil, 0,
-		},
-		"unless that is allowed": {
-			func(b *bubble) { b.make("a", suspended); b.change(time.Minute, "a", succeeded) }, []string{"a", "--allow-suspended"},
-			exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", []string{"a: Suspended, Pending"}, time.Minute,
-		},
-		"the time is over, and the last reason is told": {
-			func(b *bubble) { b.make("a"); b.change(time.Second, "a", running) }, []string{"a", "--timeout=32s"},
-			exit.TimedOut, prefix + "a not finished: for 31s it has been Running, InProgress: The task is in progress.\n",
-			[]string{"[31s] a: Running", "timed out after 32s; the operator goes on"}, 32 * time.Second,
-		},
-		"no time looks once": {
-			func(b *bubble) { b.make("a"); b.change(0, "a", running); <-time.After(time.Second) }, []string{"a", "--timeout=0"},
-			exit.TimedOut, prefix + "a not finished: for 0s it has been Running, InProgress: The task is in progress.\n", nil, 0,
-		},
-		"a negative time waits for hours": {
-			func(b *bubble) { b.make("a"); b.change(9*time.Hour, "a", succeeded) }, []string{"a", "--timeout=-1s"},
-			exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", []string{"[15s] a: No operator", "[45s] a: Pending", "[1m15s] a: Pending"}, 9 * time.Hour,
-		},
-		"no operator in sight": {
-			func(b *bubble) { b.make("a") }, []string{"a", "--timeout=20s"},
-			exit.TimedOut, prefix + "a not finished: for 20s it has been Pending: Waiting for the controller. No operator has looked at it: is clbtask-operator running, and does it watch the namespace ns?\n",
-			[]string{"[15s] a: No operator has looked at it"}, 20 * time.Second,
-		},
-		"all are waited for before it reports, and a failure decides": {
-			func(b *bubble) {
-				b.make("a")
-				b.make("b")
-				b.make("c")
-				b.change(time.Second, "b", failed)
-				b.change(2*time.Second, "c", unknown)
-				b.change(time.Minute, "a", succeeded)
-			}, []string{"--all"},
-			exit.Failed, prefix + "a succeeded: lb-1, lb-2\n" + prefix + "b failed: The task failed: No room for more.\n" + prefix + "c unknown: The CLB API does not know it.\n",
-			[]string{"[45s] 2 of 3 tasks have ended; waiting for a\n"}, time.Minute,
-		},
-		"the first failure ends it if told to": {
-			func(b *bubble) {
-				b.make("a")
-				b.make("b")
-				b.change(time.Second, "a", succeeded)
-				b.change(2*time.Second, "b", failed)
-				b.make("c")
-			}, []string{"--all", "--fail-fast"},
-			exit.Failed, "", nil, 2 * time.Second,
-		},
-		"one of the names is missing": {
-			func(b *bubble) { b.make("a"); b.change(time.Second, "a", succeeded) }, []string{"a", "b"},
-			exit.NotFoundOut, prefix + "a succeeded: lb-1, lb-2\n", []string{"b: not found"}, time.Second,
-		},
-		"-o name prints names, and says the rest on standard error": {
-			func(b *bubble) { b.make("a"); b.make("b"); b.change(0, "a", failed); b.change(0, "b", succeeded) }, []string{"a", "b", "-o", "name"},
-			exit.Failed, prefix + "a\n" + prefix + "b\n", []string{"a failed: The task failed"}, 0,
-		},
-		"-o jsonpath prints of several what is of a List": {
-			func(b *bubble) { b.make("a"); b.make("b"); b.change(0, "a", unknown); b.change(0, "b", succeeded) }, []string{"a", "b", "-o", "jsonpath={.items[*].status.phase}"},
-			exit.Unknown, "Unknown Succeeded", nil, 0,
-		},
-		"a format that there is not is refused at once": {
-			func(b *bubble) { b.make("a") }, []string{"a", "-o", "xml"}, exit.NotFoundOut, "", []string{"error: unable to match a printer"}, 0,
-		},
-		"no name, no selector, no --all": {func(*bubble) {}, nil, exit.NotFoundOut, "", []string{"give names, or --selector, or --all"}, 0},
-		"a name and --all":               {func(*bubble) {}, []string{"a", "--all"}, exit.NotFoundOut, "", []string{"give names, or --selector, or --all"}, 0},
-		"a name in all namespaces":       {func(*bubble) {}, []string{"a", "-A"}, exit.NotFoundOut, "", []string{"a task is named in one namespace"}, 0},
-		"nothing there to wait for":      {func(*bubble) {}, []string{"--all"}, exit.NotFoundOut, "", []string{"nothing to wait for"}, 0},
-		"something that is no CLBTask":   {func(*bubble) {}, []string{"pod/a"}, exit.NotFoundOut, "", []string{"pod/a is no CLBTask"}, 0},
-		"quiet says nothing in between":  {func(b *bubble) { b.make("a"); b.change(time.Hour, "a", succeeded) }, []string{"a", "-q", "--timeout=2h"}, exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", nil, time.Hour},
-		"a flag that there is not":       {func(*bubble) {}, []string{"--forever"}, exit.NotFoundOut, "", []string{"error: unknown flag: --forever"}, 0},
-		"an Unknown that is polled again": {func(b *bubble) {
-			b.make("a")
-			b.make("b")
-			b.change(0, "a", unknown)
-			b.change(time.Second, "a", running)
-			b.change(2*time.Second, "b", succeeded)
-			b.change(5*time.Second, "a", succeeded)
-		}, []string{"--all"}, exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n" + prefix + "b succeeded: lb-1, lb-2\n", nil, 5 * time.Second},
+	for sentence, test := range map[string]waitTest{
+		"a task that succeeds": {"a", []change{{1, "a", running}, {4, "a", succeeded}}, "a", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", []string{
+			"[ 0s] a: Pending: Waiting for the controller\n", "[ 1s] a: Running, InProgress: The task is in progress.\n", "[ 4s] a: Succeeded, TaskSucceeded: The task succeeded.\n",
+		}, 4},
+		"one that has succeeded before":                      {"a", []change{{-1, "a", succeeded}}, prefix + "a", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", nil, 0},
+		"one that fails, with the cloud's words in one line": {"a", []change{{1, "a", failed}}, "a", exit.Failed, prefix + "a failed: The task failed: No room for more.\n", nil, 1},
+		"one that the cloud does not know":                   {"a", []change{{1, "a", unknown}}, "a", exit.Unknown, prefix + "a unknown: The CLB API does not know it.\n", nil, 1},
+		"a name that is not there":                           {"", nil, "a", exit.NotFoundOut, "", []string{"[ 0s] a: not found\n", "a not found\n"}, 0},
+		"a task that is deleted":                             {"a", []change{{2, "a", nil}}, "a", exit.NotFoundOut, prefix + "a deleted before it had ended\n", nil, 2},
+		"a task that is suspended ends it at once": {"a", []change{{-1, "a", suspended}}, "a", exit.NotFoundOut,
+			prefix + "a suspended: spec.suspend keeps it from being polled; set it to false, or wait with --allow-suspended\n", nil, 0},
+		"unless that is allowed": {"a", []change{{-1, "a", suspended}, {60, "a", succeeded}}, "a --allow-suspended", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", []string{"a: Suspended, Pending"}, 60},
+		"the time is over, and the last reason is told": {"a", []change{{1, "a", running}}, "a --timeout=32s", exit.TimedOut,
+			prefix + "a not finished: for 31s it has been Running, InProgress: The task is in progress.\n", []string{"[31s] a: Running", "timed out after 32s; the operator goes on"}, 32},
+		"no time looks once": {"a", []change{{-1, "a", running}}, "a --timeout=0", exit.TimedOut, prefix + "a not finished: for 0s it has been Running, InProgress: The task is in progress.\n", nil, 0},
+		"a negative time waits for hours": {"a", []change{{9 * 3600, "a", succeeded}}, "a --timeout=-1s", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n",
+			[]string{"[15s] a: No operator", "[45s] a: Pending", "[1m15s] a: Pending"}, 9 * 3600},
+		"no operator in sight": {"a", nil, "a --timeout=20s", exit.TimedOut,
+			prefix + "a not finished: for 20s it has been Pending: Waiting for the controller. No operator has looked at it: is clbtask-operator running, and does it watch the namespace ns?\n",
+			[]string{"[15s] a: No operator has looked at it"}, 20},
+		"quiet says nothing in between": {"a", []change{{3600, "a", succeeded}}, "a -q --timeout=2h", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", nil, 3600},
 	} {
-		t.Run(sentence, func(t *testing.T) {
-			inBubble(t, func(b *bubble) {
-				test.world(b)
-				begun := time.Now()
-				code, stdout, stderr := b.run(b.Context(), "", append([]string{"wait"}, test.args...)...)
-				if took := time.Since(begun); code != test.code || took.Truncate(time.Second) != test.took || stdout != test.stdout && test.stdout != "" {
-					t.Errorf("exit code %d after %s\n%s%s", code, took, stdout, stderr)
-				}
-				contains(t, stderr, test.stderr...)
-			})
-		})
+		t.Run(sentence, test.run)
+	}
+}
+
+func TestWaitForSeveral(t *testing.T) {
+	for sentence, test := range map[string]waitTest{
+		"all are waited for before it reports, and a failure decides": {"a b c", []change{{1, "b", failed}, {2, "c", unknown}, {60, "a", succeeded}}, "--all", exit.Failed,
+			prefix + "a succeeded: lb-1, lb-2\n" + prefix + "b failed: The task failed: No room for more.\n" + prefix + "c unknown: The CLB API does not know it.\n",
+			[]string{"[45s] 2 of 3 tasks have ended; waiting for a\n"}, 60},
+		"the first failure ends it if told to": {"a b c", []change{{1, "a", succeeded}, {1, "c", running}, {2, "b", failed}}, "--all --fail-fast", exit.Failed,
+			prefix + "a succeeded: lb-1, lb-2\n" + prefix + "b failed: The task failed: No room for more.\n" + prefix + "c not finished: for 1s it has been Running, InProgress: The task is in progress.\n", nil, 2},
+		"one of the names is missing": {"a", []change{{1, "a", succeeded}}, "a b", exit.NotFoundOut, prefix + "a succeeded: lb-1, lb-2\n", []string{"b: not found"}, 1},
+		"an Unknown that is polled again": {"a b", []change{{-1, "a", unknown}, {1, "a", running}, {2, "b", succeeded}, {5, "a", succeeded}}, "--all", exit.Succeeded,
+			prefix + "a succeeded: lb-1, lb-2\n" + prefix + "b succeeded: lb-1, lb-2\n", nil, 5},
+		"-o name prints names, and says the rest on standard error": {"a b", []change{{-1, "a", failed}, {-1, "b", succeeded}}, "a b -o name", exit.Failed, prefix + "a\n" + prefix + "b\n",
+			[]string{"a failed: The task failed"}, 0},
+		"-o jsonpath prints of several what is of a List": {"a b", []change{{-1, "a", unknown}, {-1, "b", succeeded}}, "a b -o jsonpath={.items[*].status.phase}", exit.Unknown, "Unknown Succeeded", nil, 0},
+	} {
+		t.Run(sentence, test.run)
+	}
+}
+
+func TestWaitRefuses(t *testing.T) {
+	for sentence, test := range map[string]struct{ tasks, args, stderr string }{
+		"a format that there is not":     {"a", "a -o xml", "error: unable to match a printer"},
+		"no name, no selector, no --all": {"a", "", "give names, or --selector, or --all"},
+		"a name and --all":               {"a", "a --all", "give names, or --selector, or --all"},
+		"a name in all namespaces":       {"a", "a -A", "a task is named in one namespace"},
+		"nothing there to wait for":      {"", "--all", "nothing to wait for"},
+		"something that is no CLBTask":   {"a", "pod/a", "pod/a is no CLBTask"},
+		"a flag that there is not":       {"a", "--forever", "error: unknown flag: --forever"},
+	} {
+		t.Run(sentence, waitTest{tasks: test.tasks, args: test.args, code: exit.NotFoundOut, stderr: []string{test.stderr}}.run)
 	}
 }
 
