@@ -39,43 +39,47 @@ func (b *bubble) events() (got []string) {
 
 func TestProducts(t *testing.T) {
 	t.Parallel()
-	for sentence, test := range map[string]func(b *bubble){
-		"an order is decided": func(b *bubble) {
-			b.operate()
-			b.cloud.add("deal/d-1", 3*time.Second)
-			b.apply("task", ofDeal("d-1"))
-			b.wait(10 * time.Second)
-			b.reads("task", matrix.Succeeded)
-			for _, p := range b.cloud.polled("") {
-				if p.DealName != "d-1" || p.TaskID != "" || p.Product != clb.CLB || p.Region != region {
-					b.Errorf("polled: %+v", p.TaskQuery)
+	for sentence, test := range map[string]struct {
+		inCloud string // A task that takes three seconds; none if it is empty.
+		vary    func(*v1alpha1.CLBTask)
+		poll    clb.TaskQuery
+		late    string // What it reads in the end.
+		says    string
+	}{
+		"an order is decided":                                             {"deal/d-1", ofDeal("d-1"), clb.TaskQuery{Product: clb.CLB, DealName: "d-1"}, matrix.Succeeded, ""},
+		"an order that the API does not know is called one":               {"", ofDeal("d-1"), clb.TaskQuery{Product: clb.CLB, DealName: "d-1"}, matrix.UnknownWith(clb.ProblemTaskNotFound), "deal name d-1"},
+		"a request of gwlb is decided":                                    {"gwlb/task", ofGWLB, clb.TaskQuery{Product: clb.GWLB, TaskID: "task"}, matrix.Succeeded, ""},
+		"a request of gwlb that the API does not know ends as one of clb": {"", ofGWLB, clb.TaskQuery{Product: clb.GWLB, TaskID: "task"}, matrix.UnknownWith(clb.ProblemTaskNotFound), "The GWLB API does not know request ID task"},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				b.operate()
+				soon := matrix.Succeeded
+				if test.inCloud != "" {
+					b.cloud.add(test.inCloud, 3*time.Second)
+				} else {
+					soon = matrix.PendingWith(clb.ProblemTaskNotFound)
 				}
-			}
-		},
-		"an order that the API does not know is called one": func(b *bubble) {
-			b.operate()
-			b.apply("task", ofDeal("d-1"))
-			b.wait(time.Minute)
-			b.reads("task", matrix.PendingWith(clb.ProblemTaskNotFound))
-			b.says("task", "deal name d-1")
-			b.wait(5 * time.Minute)
-			b.reads("task", matrix.UnknownWith(clb.ProblemTaskNotFound))
-			b.says("task", "deal name d-1")
-		},
-		"a request of gwlb is decided": func(b *bubble) {
-			b.operate()
-			b.cloud.add("gwlb/task", 3*time.Second)
-			b.apply("task", ofGWLB)
-			b.wait(10 * time.Second)
-			b.reads("task", matrix.Succeeded)
-		},
-		"a request of gwlb that the API does not know ends as one of clb": func(b *bubble) {
-			b.operate()
-			b.apply("task", ofGWLB)
-			b.wait(5 * time.Minute)
-			b.reads("task", matrix.UnknownWith(clb.ProblemTaskNotFound))
-			b.says("task", "The GWLB API does not know request ID task")
-		},
+				b.apply("task", test.vary)
+				b.wait(time.Minute)
+				b.reads("task", soon)
+				b.says("task", test.says)
+				b.wait(5 * time.Minute)
+				b.reads("task", test.late)
+				b.says("task", test.says)
+				for _, p := range b.cloud.polled("") {
+					if p.Product != test.poll.Product || p.TaskID != test.poll.TaskID || p.DealName != test.poll.DealName || p.Region != region {
+						b.Errorf("polled: %+v", p.TaskQuery)
+					}
+				}
+			})
+		})
+	}
+}
+
+func TestRequestsOfOneID(t *testing.T) {
+	t.Parallel()
+	for sentence, test := range map[string]func(b *bubble){
 		"an absent product is clb: both are one request": func(b *bubble) {
 			b.operate()
 			b.cloud.add("request", 0)
@@ -126,49 +130,58 @@ func TestProducts(t *testing.T) {
 				}
 			}
 		},
-		"without the permission for gwlb, clb goes on at once, even if one host takes both": func(b *bubble) {
-			b.cloud.host = func(string) string { return "one.example" }
-			b.cloud.setFault(func(q clb.TaskQuery) *clb.Error {
-				if q.Product == clb.GWLB {
-					return problem(clb.ProblemAccessDenied)
-				}
-				return nil
-			})
-			b.operate()
-			for i := range 20 {
-				b.apply(fmt.Sprint("gwlb-", i), ofGWLB)
-			}
-			b.apply("denied", ofGWLB)
-			b.wait(5 * time.Minute)
-			b.cloud.add("running", -1)
-			b.cloud.add("task", 0)
-			b.apply("running")
-			b.apply("task")
-			b.wait(time.Second)
-			b.reads("task", matrix.Succeeded)
-			polls := len(b.cloud.polled(""))
-			b.wait(10 * time.Minute)
-			b.reads("running", matrix.Running)
-			if more := len(b.cloud.polled("")) - polls; more > 400 {
-				b.Errorf("%d polls in ten minutes: the answers of clb let gwlb be polled as if it were answered, too", more)
-			}
-			b.reads("denied", matrix.PendingWith(clb.ProblemAccessDenied))
-			b.says("denied", "gwlb:DescribeTaskStatus")
-		},
 	} {
 		t.Run(sentence, func(t *testing.T) { inBubble(t, test) })
 	}
 }
 
+// Without the permission for gwlb, clb goes on at once, even if one host takes both.
+func TestPermissionForOneProduct(t *testing.T) {
+	t.Parallel()
+	inBubble(t, func(b *bubble) {
+		b.cloud.host = func(string) string { return "one.example" }
+		b.cloud.setFault(func(q clb.TaskQuery) *clb.Error {
+			if q.Product == clb.GWLB {
+				return problem(clb.ProblemAccessDenied)
+			}
+			return nil
+		})
+		b.operate()
+		for i := range 20 {
+			b.apply(fmt.Sprint("gwlb-", i), ofGWLB)
+		}
+		b.apply("denied", ofGWLB)
+		b.wait(5 * time.Minute)
+		b.cloud.add("running", -1)
+		b.cloud.add("task", 0)
+		b.apply("running")
+		b.apply("task")
+		b.wait(time.Second)
+		b.reads("task", matrix.Succeeded)
+		polls := len(b.cloud.polled(""))
+		b.wait(10 * time.Minute)
+		b.reads("running", matrix.Running)
+		if more := len(b.cloud.polled("")) - polls; more > 400 {
+			b.Errorf("%d polls in ten minutes: the answers of clb let gwlb be polled as if it were answered, too", more)
+		}
+		b.reads("denied", matrix.PendingWith(clb.ProblemAccessDenied))
+		b.says("denied", "gwlb:DescribeTaskStatus")
+	})
+}
+
+// withoutTask is the warning of an action that has no task.
+const withoutTask = "Warning ActionWithoutTask BatchRegisterTargets has no task: its own response says how it ended. The request is polled all the same."
+
+// warned checks how many events have that warning.
+func (b *bubble) warned(want int) {
+	b.Helper()
+	if got := slices.DeleteFunc(b.events(), func(text string) bool { return text != withoutTask }); len(got) != want {
+		b.Errorf("warned %d times, want %d: %q", len(got), want, b.events())
+	}
+}
+
 func TestActions(t *testing.T) {
 	t.Parallel()
-	const warning = "Warning ActionWithoutTask BatchRegisterTargets has no task: its own response says how it ended. The request is polled all the same."
-	warnings := func(b *bubble, want int) {
-		b.Helper()
-		if got := slices.DeleteFunc(b.events(), func(text string) bool { return text != warning }); len(got) != want {
-			b.Errorf("warned %d times, want %d: %q", len(got), want, b.events())
-		}
-	}
 	for sentence, test := range map[string]func(b *bubble){
 		"events name it": func(b *bubble) {
 			b.operate()
@@ -186,7 +199,7 @@ func TestActions(t *testing.T) {
 			b.cloud.add("task", -1)
 			b.apply("task", withAction("BatchRegisterTargets"))
 			b.wait(10 * time.Second)
-			warnings(b, 1)
+			b.warned(1)
 			b.reads("task", matrix.Running)
 			b.change("task", suspend(true))
 			b.wait(time.Minute)
@@ -195,30 +208,30 @@ func TestActions(t *testing.T) {
 			stop()
 			b.operate()
 			b.wait(time.Hour)
-			warnings(b, 1)
+			b.warned(1)
 		},
 		"it is warned of when it is set, too": func(b *bubble) {
 			b.operate()
 			b.cloud.add("task", -1)
 			b.apply("task")
 			b.wait(10 * time.Second)
-			warnings(b, 0)
+			b.warned(0)
 			b.change("task", withAction("BatchRegisterTargets"))
 			b.wait(time.Hour)
-			warnings(b, 1)
+			b.warned(1)
 		},
 		"it is warned of once while polls fail": func(b *bubble) {
 			b.operate()
 			b.cloud.setFault(always(clb.ProblemThrottled))
 			b.apply("task", withAction("BatchRegisterTargets"))
 			b.wait(time.Hour)
-			warnings(b, 1)
+			b.warned(1)
 		},
 		"gwlb has no such action": func(b *bubble) {
 			b.operate()
 			b.apply("task", withAction("BatchRegisterTargets"), ofGWLB)
 			b.wait(time.Hour)
-			warnings(b, 0)
+			b.warned(0)
 		},
 		"any other is taken for one with a task": func(b *bubble) {
 			b.operate()
