@@ -3,10 +3,14 @@ package command
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -155,6 +159,26 @@ func TestOtherCommands(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// docs/plugin.md names every command, and no flag that there is not.
+func TestPage(t *testing.T) {
+	page, err := os.ReadFile("../../../../docs/plugin.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := (&plugin{config: genericclioptions.NewConfigFlags(false)}).root().Commands()
+	for _, command := range commands {
+		if !strings.Contains(string(page), "\n| `"+command.Name()) {
+			t.Errorf("it does not name %s", command.Name())
+		}
+	}
+	for _, flag := range regexp.MustCompile(`--[a-z][a-z-]+`).FindAllString(string(page), -1) {
+		foreign := flag == "--waiter" || flag == "--manifest" // Those of tccli and krew.
+		if !foreign && !slices.ContainsFunc(commands, func(command *cobra.Command) bool { return command.Flag(flag[2:]) != nil }) {
+			t.Errorf("there is no %s", flag)
+		}
 	}
 }
 
