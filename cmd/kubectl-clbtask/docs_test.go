@@ -86,7 +86,8 @@ func TestIndex(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if pages++; page != "README.md" && links[page] != 1 {
+			pages++
+			if page != "README.md" && links[page] != 1 {
 				t.Errorf("the index has %s %d times", page, links[page])
 			}
 		}

@@ -40,7 +40,7 @@ func Except(commands []Command, notHere map[string]string) (rest []Command, unus
 
 var (
 	pages = []string{"README.md", "CONTRIBUTING.md", "charts/*/README.md", "docs/*.md", "docs/guides/*.md"}
-	block = regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$")
+	block = regexp.MustCompile("(?s)```sh\n(.*?)```")
 )
 
 // Commands returns the commands in the blocks of all pages that are marked as sh, page by

@@ -15,20 +15,21 @@ import (
 )
 
 // made returns the tasks that are there, one a line, by name and spec.
-func (b *bubble) made() (text string) {
+func (b *bubble) made() string {
 	b.Helper()
 	var list v1alpha1.CLBTaskList
 	if err := b.client.List(b.Context(), &list); err != nil {
 		b.Fatal(err)
 	}
+	var text strings.Builder
 	for i := range list.Items {
 		spec, err := json.Marshal(list.Items[i].Spec)
 		if err != nil {
 			b.Fatal(err)
 		}
-		text += list.Items[i].Name + " " + string(spec) + "\n"
+		text.WriteString(list.Items[i].Name + " " + string(spec) + "\n")
 	}
-	return text
+	return text.String()
 }
 
 func TestTrack(t *testing.T) {
