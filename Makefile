@@ -72,8 +72,9 @@ test-simulation: ## Play 10,000 lives of CLBTasks under random faults, in virtua
 	@$(MAKE) --no-print-directory soak SEEDS=40
 
 .PHONY: soak
-soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 270 lives each. A failure names its seed.
-	@GOGC=400 go test -vet=off ./controllers -run '^TestSimulation$$' -timeout=0 -simulate.seed=$(or $(SEED),0) -simulate.seeds=$(or $(SEEDS),10000)
+soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 270 lives each. One line a minute.
+	@go test -c -vet=off -o bin/simulation ./controllers
+	@cd controllers && GOGC=400 ../bin/simulation -test.run '^TestSimulation$$' -test.timeout=0 -simulate.seed=$(or $(SEED),0) -simulate.seeds=$(or $(SEEDS),10000) $(SOAK_FLAGS)
 
 .PHONY: test-gitops
 test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.

@@ -20,6 +20,7 @@ import (
 	_ "k8s.io/client-go/plugin/pkg/client/auth" // Credential plugins of kubeconfigs.
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -176,6 +177,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 		return err
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
+	klog.SetLogger(ctrl.Log.WithName("client-go")) // Else its lines would look different.
 	ctrl.Log.Info("Operator starts", "version", version.Get().String())
 	cluster, err := ctrl.GetConfig()
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -77,7 +78,14 @@ func TestSimulation(t *testing.T) {
 		seeds = append(seeds, failedSeeds...)
 	}
 	var lives atomic.Int64
-	t.Cleanup(func() { t.Logf("%d lives", lives.Load()) })
+	tell := func() { _, _ = fmt.Fprintf(os.Stdout, "%d lives simulated\n", lives.Load()) }
+	minutes := time.NewTicker(time.Minute)
+	go func() {
+		for range minutes.C {
+			tell()
+		}
+	}()
+	t.Cleanup(func() { minutes.Stop(); tell() })
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +96,9 @@ func TestSimulation(t *testing.T) {
 				}
 				s.play()
 				lives.Add(int64(len(s.life)))
+				if s.Failed() { // The test itself tells when all seeds are played.
+					_, _ = fmt.Fprintf(os.Stdout, "found a fault: make soak SEED=%d SEEDS=1 SOAK_FLAGS=-simulate.log\n", seed)
+				}
 			})
 		})
 	}

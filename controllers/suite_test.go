@@ -3,8 +3,10 @@ package controllers_test
 import (
 	"testing"
 
+	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"k8s.io/klog/v2"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
@@ -16,6 +18,9 @@ var (
 	cluster *realenv.Cluster
 	k8s     client.WithWatch
 )
+
+// client-go logs what the simulation lets fail.
+func init() { klog.SetLogger(logr.Discard()) }
 
 func TestControllers(t *testing.T) {
 	t.Parallel()
