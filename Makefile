@@ -76,6 +76,14 @@ soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, s
 	@go test -c -vet=off -o bin/simulation ./controllers
 	@cd controllers && GOGC=400 ../bin/simulation -test.run '^TestSimulation$$' -test.timeout=0 -simulate.seed=$(or $(SEED),0) -simulate.seeds=$(or $(SEEDS),10000) $(SOAK_FLAGS)
 
+.PHONY: fuzz
+fuzz: ## Fuzz each target for FUZZTIME. What it finds is kept in testdata/fuzz, and is tested from then on.
+	@grep -rl --include='*_test.go' '^func Fuzz' . | while read -r file; do \
+		sed -n 's/^func \(Fuzz[A-Za-z]*\).*/\1/p' "$$file" | while read -r target; do \
+			go -C "$$(dirname "$$file")" test -vet=off -run "^$$target\$$" -fuzz "^$$target\$$" -fuzztime $(or $(FUZZTIME),1m) . | tail -n 1; \
+		done; \
+	done
+
 .PHONY: test-gitops
 test-gitops: envtest ## Let the tools that wait for objects judge CLBTasks, and try the guides.
 	@command -v jq > /dev/null || { echo "the guide for plain CI needs jq: install it"; exit 1; }
