@@ -116,14 +116,13 @@ func (s *simulation) checkCalls() {
 			continue
 		}
 		of := [2]string{call.Client, call.Account}
-		times := append(last[of], call.At)
-		if len(times) > simulatedSlots {
+		last[of] = append(last[of], call.At)
+		if times := last[of]; len(times) > simulatedSlots {
 			if took := call.At.Sub(times[0]); took < time.Second {
 				s.Errorf("%d calls of %v came within %v, the last one at %v", len(times), of, took, call.At)
 			}
-			times = times[1:]
+			last[of] = times[1:]
 		}
-		last[of] = times
 	}
 	s.wait(10 * time.Minute)
 	open := map[string]bool{}

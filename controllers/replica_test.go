@@ -21,7 +21,6 @@ type replica struct {
 	cancel context.CancelFunc
 	filled chan struct{} // Closed when its cache is.
 	ended  chan struct{} // Closed when it has ended.
-	alone  bool          // No other has run beside it.
 }
 
 // begin starts a replica beside those that run.

@@ -66,7 +66,8 @@ func TestLag(t *testing.T) {
 		create(t, cluster, "young")
 		for version, want := range map[string]int{"": 2, "0": 1} {
 			list := new(v1alpha1.CLBTaskList)
-			if must(t, c.List(t.Context(), list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}})); len(list.Items) != want {
+			must(t, c.List(t.Context(), list, &client.ListOptions{Raw: &metav1.ListOptions{ResourceVersion: version}}))
+			if len(list.Items) != want {
 				t.Errorf("a list of version %q has %d items, want %d", version, len(list.Items), want)
 			}
 		}
@@ -75,7 +76,8 @@ func TestLag(t *testing.T) {
 		defer watcher.Stop()
 		begun := time.Now()
 		for _, want := range []time.Duration{0, 10 * time.Second} {
-			if <-watcher.ResultChan(); time.Since(begun) != want {
+			<-watcher.ResultChan()
+			if time.Since(begun) != want {
 				t.Errorf("an event came after %v, want %v", time.Since(begun), want)
 			}
 		}

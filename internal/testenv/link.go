@@ -96,7 +96,7 @@ func (l linked) RoundTrip(request *http.Request) (*http.Response, error) {
 	if err := l.link.pass(request.Context()); err != nil {
 		return nil, err
 	}
-	response, err := l.transport.RoundTrip(request)
+	response, err := l.transport.RoundTrip(request) //nolint:contextcheck // The request has it.
 	if passed := l.link.pass(request.Context()); passed != nil {
 		return nil, passed
 	}

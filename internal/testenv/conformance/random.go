@@ -3,6 +3,7 @@ package conformance
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ import (
 // checks that both say and keep the same. Most of the requests are right, so that they reach the object.
 func Compare(t *testing.T, namespace string, seed uint64, requests int, one, other dynamic.Interface) {
 	t.Helper()
-	r := &requester{Rand: rand.New(rand.NewPCG(seed, 0))}
+	r := &requester{Rand: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // A seed repeats it.
 	servers := [2]*server{}
 	for i, c := range []dynamic.Interface{one, other} {
 		servers[i] = &server{tasks: c.Resource(v1alpha1.GroupVersion.WithResource("clbtasks")).Namespace(namespace), versions: map[string][]string{}}
@@ -141,7 +142,7 @@ func (r *requester) next(namespace string) request {
 		if metadata == nil {
 			metadata = map[string]any{}
 		}
-		metadata["annotations"] = map[string]any{v1alpha1.AnnotationReconcileRequestedAt: fmt.Sprint(r.IntN(3))}
+		metadata["annotations"] = map[string]any{v1alpha1.AnnotationReconcileRequestedAt: strconv.Itoa(r.IntN(3))}
 		made.body["metadata"] = metadata
 	}
 	return made
@@ -166,7 +167,8 @@ func (r *requester) spec(whole bool) any {
 	if whole {
 		always = 1
 	}
-	if r.some(always, spec, "requestId", "r-1", "r-1", "r-1", "r-2"); r.IntN(20) == 0 {
+	r.some(always, spec, "requestId", "r-1", "r-1", "r-1", "r-2")
+	if r.IntN(20) == 0 {
 		delete(spec, "requestId")
 		r.some(1, spec, "dealName", "d-1", "d-2")
 	}
