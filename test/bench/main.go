@@ -39,6 +39,13 @@ func main() {
 	flag.Uint64Var(&s.seed, "seed", 1, "draw the tasks from this seed")
 	flag.BoolVar(&s.short, "short", false, "small loads only, to see that everything runs")
 	flag.BoolVar(&s.operator, "operator", false, "measure the whole operator only, without the strategies beside it")
+	of := scale{}
+	scaled := flag.Bool("scale", false, "measure the operator's process with many objects, and nothing else")
+	flag.StringVar(&of.manager, "manager", "../../bin/manager", "the operator's `program`, for -scale")
+	flag.IntVar(&of.finished, "finished", 100_000, "how many finished objects there are, for -scale")
+	flag.IntVar(&of.running, "running", 2_000, "how many running objects there are, for -scale")
+	flag.IntVar(&of.many, "many", 20_000, "how many running objects change state at once, for -scale")
+	flag.DurationVar(&of.churn, "churn", 10*time.Minute, "how long objects come and go, for -scale")
 	only := flag.String("only", "", "run only the loads whose name matches this `regexp`")
 	flag.Parse()
 	var err error
@@ -47,7 +54,11 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := s.run(ctx); err != nil {
+	run := s.run
+	if of.settings = s; *scaled {
+		run = of.run
+	}
+	if err := run(ctx); err != nil {
 		fail(err)
 	}
 }

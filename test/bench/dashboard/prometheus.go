@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/clbtask/clbtask-operator/test/bench/process"
 )
 
 const (
@@ -23,7 +25,7 @@ const (
 
 // prometheus is a Prometheus that runs.
 type prometheus struct {
-	*process
+	*process.Process
 	url string
 }
 
@@ -52,11 +54,11 @@ scrape_configs:
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		return nil, err
 	}
-	address, err := freeAddress(ctx)
+	address, err := process.FreeAddress(ctx)
 	if err != nil {
 		return nil, err
 	}
-	running, err := start(ctx, filepath.Join(folder, "prometheus.log"), nil, "prometheus",
+	running, err := process.Start(ctx, filepath.Join(folder, "prometheus.log"), nil, "prometheus",
 		"--config.file="+file, "--storage.tsdb.path="+filepath.Join(folder, "tsdb"), "--web.listen-address="+address)
 	return &prometheus{running, "http://" + address}, err
 }

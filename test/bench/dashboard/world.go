@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +19,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
 	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
+	"github.com/clbtask/clbtask-operator/test/bench/process"
 )
 
 // namespace is the operator's, as config/default names it.
@@ -28,8 +28,8 @@ const namespace = "clbtask-system"
 // world is all that runs.
 type world struct {
 	cluster    *realenv.Cluster
-	clouds     []realenv.Cloud     // By region.
-	replicas   map[string]*process // By the address of the metrics.
+	clouds     []realenv.Cloud             // By region.
+	replicas   map[string]*process.Process // By the address of the metrics.
 	prometheus *prometheus
 	stops      []func() error
 }
@@ -38,7 +38,7 @@ type world struct {
 var regions = []string{"ap-guangzhou", "ap-shanghai-fsi"}
 
 func newWorld(ctx context.Context, s settings, folder string) (w *world, err error) {
-	w = &world{replicas: map[string]*process{}}
+	w = &world{replicas: map[string]*process.Process{}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, w.close())
@@ -72,7 +72,7 @@ func newWorld(ctx context.Context, s settings, folder string) (w *world, err err
 	}
 	w.prometheus, err = startPrometheus(ctx, folder, token, filepath.Join(s.root, "config", "monitoring", "rules.yaml"), targets)
 	if err == nil {
-		w.stops = append(w.stops, w.prometheus.stop)
+		w.stops = append(w.stops, w.prometheus.Stop)
 	}
 	return w, err
 }
@@ -105,12 +105,12 @@ func (w *world) startReplicas(ctx context.Context, manager, folder string) (targ
 		return nil, err
 	}
 	for i := range 2 {
-		address, err := freeAddress(ctx)
+		address, err := process.FreeAddress(ctx)
 		if err != nil {
 			return nil, err
 		}
 		targets = append(targets, address)
-		replica, err := start(ctx, filepath.Join(folder, fmt.Sprintf("operator-%d.log", i)), []string{"TENCENTCLOUD_SECRET_ID=" + realenv.Simulated.ID, "TENCENTCLOUD_SECRET_KEY=" + realenv.Simulated.Key},
+		replica, err := process.Start(ctx, filepath.Join(folder, fmt.Sprintf("operator-%d.log", i)), []string{"TENCENTCLOUD_SECRET_ID=" + realenv.Simulated.ID, "TENCENTCLOUD_SECRET_KEY=" + realenv.Simulated.Key},
 			manager, "--leader-elect", "--leader-election-lease-duration=5s", "--leader-election-renew-deadline=4s", "--kubeconfig="+kubeconfig,
 			"--clb-endpoint="+w.clouds[0].URL, "--clb-endpoint="+regions[1]+"="+w.clouds[1].URL, "--health-probe-bind-address=0",
 			"--metrics-bind-address="+address, "--metrics-cert-dir="+folder)
@@ -118,7 +118,7 @@ func (w *world) startReplicas(ctx context.Context, manager, folder string) (targ
 			return nil, err
 		}
 		w.replicas[address] = replica
-		w.stops = append(w.stops, replica.stop)
+		w.stops = append(w.stops, replica.Stop)
 	}
 	return targets, nil
 }
@@ -138,47 +138,4 @@ func (w *world) reader(ctx context.Context) (string, error) {
 		return "", err
 	}
 	return w.cluster.Token(ctx, account.Namespace, account.Name)
-}
-
-// process is a program that runs.
-type process struct {
-	*exec.Cmd
-	log   string
-	ended chan error
-}
-
-func start(ctx context.Context, log string, environment []string, program string, args ...string) (*process, error) {
-	output, err := os.Create(log)
-	if err != nil {
-		return nil, err
-	}
-	p := &process{Cmd: exec.CommandContext(ctx, program, args...), log: log, ended: make(chan error, 1)}
-	p.Env = environment
-	p.Stdout, p.Stderr = output, output
-	if err := errors.Join(p.Start(), output.Close()); err != nil {
-		return nil, err
-	}
-	go func() { p.ended <- p.Wait() }()
-	return p, nil
-}
-
-// stop ends it if that has not been done, and returns what it had to say if it failed.
-func (p *process) stop() error {
-	_ = p.Process.Signal(syscall.SIGTERM)
-	err := <-p.ended
-	p.ended <- nil
-	if killed := new(exec.ExitError); errors.As(err, &killed) && killed.ExitCode() >= 0 {
-		text, _ := os.ReadFile(p.log)
-		return fmt.Errorf("%s: %w: %s", p.Path, err, text[max(0, len(text)-2000):])
-	}
-	return nil
-}
-
-// freeAddress returns an address of this machine that nobody listens at.
-func freeAddress(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
