@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -179,6 +180,11 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&s.logging)))
 	klog.SetLogger(ctrl.Log.WithName("client-go")) // Else its lines would look different.
 	ctrl.Log.Info("Operator starts", "version", version.Get().String())
+	// The garbage collector works harder at nine tenths of the container's limit, before the
+	// kernel ends the process.
+	if _, err := memlimit.Set(); err != nil {
+		ctrl.Log.Info("Limit of the memory not known", "reason", err.Error())
+	}
 	cluster, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)

@@ -72,22 +72,6 @@ var podOptions = map[string]option{
 		object: "Role clbtask-system/other-leader-election",
 		has:    "rules: [{resources: [leases], resourceNames: [other], verbs: [get, update]}]",
 	},
-	"GOMEMLIMIT follows the memory limit": {
-		values: "resources: {limits: {memory: 2Gi}}",
-		object: aDeployment,
-		has:    manager("env: [{name: GOMEMLIMIT, value: 1536MiB}]"),
-	},
-	"GOMEMLIMIT follows a memory limit in bytes": {
-		values: "resources: {limits: {memory: 400000000}}",
-		object: aDeployment,
-		has:    manager("env: [{name: GOMEMLIMIT, value: 300000000B}]"),
-	},
-	"GOMEMLIMIT can be set": {
-		values: "extraEnv: [{name: GOMEMLIMIT, value: 1GiB}]",
-		object: aDeployment,
-		has:    manager("env: [{name: GOMEMLIMIT, value: 1GiB}]"),
-		lacks:  manager("env: [{name: GOMEMLIMIT, value: 192MiB}]"),
-	},
 	"more flags come last": {
 		values: "extraArgs: [--clb-root-domain=intl.tencentcloudapi.com, --zap-log-level=debug]",
 		object: aDeployment,
@@ -108,7 +92,7 @@ var podOptions = map[string]option{
 		values: "resources: {limits: null}",
 		object: aDeployment,
 		has:    manager("resources: {requests: {memory: 64Mi}}"),
-		lacks:  manager("env: [{name: GOMEMLIMIT}]"),
+		lacks:  manager("resources: {limits: {memory: 256Mi}}"),
 	},
 	"the security contexts can be changed": {
 		values: "{podSecurityContext: {runAsUser: 1000}, securityContext: {readOnlyRootFilesystem: false}}",

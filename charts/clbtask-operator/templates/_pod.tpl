@@ -78,28 +78,7 @@
 {{- end }}
 {{- end -}}
 
-{{/*
-Three quarters of the memory limit, in the notation of GOMEMLIMIT: the garbage collector
-works harder before the kernel ends the process. Empty without a limit in whole units.
-*/}}
-{{- define "clbtask-operator.memoryLimit" -}}
-{{- $limit := dig "limits" "memory" "" (.Values.resources | default dict) -}}
-{{- if not (kindIs "string" $limit) }}{{ $limit = int64 $limit | toString }}{{ end -}}
-{{- $units := dict "" "1B" "k" "1000B" "M" "1000000B" "G" "1000000000B" "Ki" "1KiB" "Mi" "1MiB" "Gi" "1024MiB" -}}
-{{- if regexMatch "^[0-9]+(k|M|G|Ki|Mi|Gi)?$" $limit -}}
-{{- $unit := get $units (regexFind "[a-zA-Z]*$" $limit) -}}
-{{- div (mul 3 (regexFind "^[0-9]+" $limit) (regexFind "^[0-9]+" $unit)) 4 }}{{ regexFind "[a-zA-Z]+$" $unit }}
-{{- end -}}
-{{- end -}}
-
 {{- define "clbtask-operator.env" -}}
-{{- $named := list -}}
-{{- range .Values.extraEnv }}{{ $named = append $named .name }}{{ end -}}
-{{- $limit := include "clbtask-operator.memoryLimit" . -}}
-{{- if and $limit (not (has "GOMEMLIMIT" $named)) }}
-- name: GOMEMLIMIT
-  value: {{ $limit }}
-{{- end }}
 {{- $secret := .Values.credentials.existingSecret -}}
 {{- if eq .Values.credentials.source "env" }}
 {{- range $name, $key := dict "TENCENTCLOUD_SECRET_ID" "secretId" "TENCENTCLOUD_SECRET_KEY" "secretKey" "TENCENTCLOUD_TOKEN" "token" }}
