@@ -10,9 +10,10 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
@@ -105,7 +106,7 @@ func (r brokenIndex) List(ctx context.Context, list client.ObjectList, options .
 func TestListError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pollerOf(t, 4)
-		queue := workqueue.NewTypedRateLimitingQueue(writeBackoff())
+		queue := priorityqueue.New[ctrl.Request]("test")
 		defer queue.ShutDown()
 		p.ctx, p.queue = t.Context(), queue
 		broken := request{product: clb.CLB, region: followed.region, taskID: "broken"}
@@ -114,6 +115,30 @@ func TestListError(t *testing.T) {
 		<-time.After(time.Second)
 		if queue.Len() != 2 {
 			t.Errorf("%d tasks are enqueued, want 2", queue.Len())
+		}
+	})
+}
+
+// A resync enqueues all tasks. Those whose status would change are spread over time.
+func TestResync(t *testing.T) {
+	const tasks = 4 * spreadRate // Half of them are to read as suspended, and nobody has written that.
+	synctest.Test(t, func(t *testing.T) {
+		p := pollerOf(t, tasks)
+		queue := priorityqueue.New[ctrl.Request]("test")
+		defer queue.ShutDown()
+		p.start(t.Context(), queue)
+		most, seen := 0, map[ctrl.Request]bool{}
+		for begun := time.Now(); time.Since(begun) < 10*time.Minute; <-time.After(time.Second) {
+			n := queue.Len()
+			most = max(most, n)
+			for range n {
+				name, _ := queue.Get()
+				seen[name] = true
+				queue.Done(name)
+			}
+		}
+		if want := tasks/2 + spreadRate + 1; len(seen) != tasks || most > want {
+			t.Errorf("%d of %d tasks within ten minutes, %d within a second; want at most %d", len(seen), tasks, most, want)
 		}
 	})
 }

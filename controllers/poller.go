@@ -9,10 +9,10 @@ import (
 	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/types"
 	toolscache "k8s.io/client-go/tools/cache"
-	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -56,7 +56,7 @@ type poller struct {
 
 	mu    sync.Mutex
 	ctx   context.Context //nolint:containedctx // The controller's: polls outlive the Reconcile that tracked their request, and end with it.
-	queue workqueue.TypedRateLimitingInterface[ctrl.Request]
+	queue priorityqueue.PriorityQueue[ctrl.Request]
 	known world
 }
 
@@ -88,6 +88,9 @@ func (p *poller) followCache(source cache.Cache) (cache.Informer, error) {
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerFuncs{
 		UpdateFunc: func(old, next any) {
 			was, is := old.(*v1alpha1.CLBTask), next.(*v1alpha1.CLBTask)
+			if was.ResourceVersion == is.ResourceVersion {
+				p.resync(is)
+			}
 			if !lifecycle.Pollable(is) || requestOf(was) != requestOf(is) {
 				p.release(requestOf(was))
 			}
@@ -115,7 +118,7 @@ func bucketsOf(api API, sources CredentialSources) func(request) polling.Bucket 
 }
 
 // start lets turns be granted until ctx ends, and tasks be put into the queue.
-func (p *poller) start(ctx context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+func (p *poller) start(ctx context.Context, queue priorityqueue.PriorityQueue[ctrl.Request]) {
 	p.mu.Lock()
 	p.ctx, p.queue = ctx, queue
 	p.mu.Unlock()
@@ -253,50 +256,4 @@ func (p *poller) call(q request, host string) (lifecycle.Observation, bool) {
 	}
 	p.noteSimulator(host, status, failed)
 	return lifecycle.Observation{Status: status, Err: failed}, true
-}
-
-// tasks returns the tasks at a key of the index. They are the cache's own, to be read
-// only.
-func (p *poller) tasks(key string, options ...client.ListOption) ([]v1alpha1.CLBTask, error) {
-	list := new(v1alpha1.CLBTaskList)
-	options = append(options, client.MatchingFields{requestField: key}, client.UnsafeDisableDeepCopy)
-	err := p.reader.List(context.Background(), list, options...)
-	return list.Items, err
-}
-
-// enqueueChanged puts those tasks of a request into the queue whose status a decision
-// would now change.
-func (p *poller) enqueueChanged(q request) {
-	history, health := p.look(q)
-	tasks, err := p.tasks(q.polledKey())
-	if err != nil {
-		log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", q.logFields()...)
-	}
-	for i := range tasks {
-		if p.policy.Decide(&tasks[i], history, health, time.Now()).Changed {
-			p.queue.Add(nameOf(&tasks[i]))
-		}
-	}
-}
-
-// spreadRate is how many tasks a second are enqueued for the problems that begin or end
-// around their requests, all of them together.
-const spreadRate = 100
-
-// enqueueSpread puts the tasks of many requests into the queue, spread over time.
-func (p *poller) enqueueSpread(requests []request) {
-	for _, q := range requests {
-		tasks, err := p.tasks(q.polledKey())
-		if err != nil {
-			log.FromContext(p.ctx).Error(err, "Tasks of a request cannot be listed", q.logFields()...)
-			continue
-		}
-		for i := range tasks {
-			p.queue.AddAfter(nameOf(&tasks[i]), p.spread.Reserve().Delay())
-		}
-	}
-}
-
-func nameOf(task *v1alpha1.CLBTask) ctrl.Request {
-	return ctrl.Request{NamespacedName: types.NamespacedName{Namespace: task.Namespace, Name: task.Name}}
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
@@ -124,7 +125,11 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 		Named("clbtask").
 		For(&v1alpha1.CLBTask{}, builder.WithPredicates(needsReconcile())).
 		WatchesRawSource(source.Func(func(ctx context.Context, queue workqueue.TypedRateLimitingInterface[ctrl.Request]) error {
-			poller.start(ctx, queue)
+			priorities, ok := queue.(priorityqueue.PriorityQueue[ctrl.Request])
+			if !ok {
+				return errors.New("the work queue of CLBTasks has no priorities")
+			}
+			poller.start(ctx, priorities)
 			return nil
 		})).
 		WithOptions(controller.Options{MaxConcurrentReconciles: workers, RateLimiter: writeBackoff()}).
@@ -146,16 +151,15 @@ func writeBackoff() workqueue.TypedRateLimiter[ctrl.Request] {
 // needsReconcile passes the events that can change a decision. Own status writes
 // change no generation and are dropped. So are annotations, but for the one that asks
 // for a poll. An informer that lists again turns an object
-// that was deleted and created in between into one update, whose UIDs differ. A
-// resync is an update to the same version.
+// that was deleted and created in between into one update, whose UIDs differ. Resyncs,
+// which are updates to the same version, are the poller's.
 func needsReconcile() predicate.Predicate {
 	const requestedAt = v1alpha1.AnnotationReconcileRequestedAt
 	return predicate.Funcs{
 		UpdateFunc: func(e event.UpdateEvent) bool {
 			return e.ObjectOld.GetUID() != e.ObjectNew.GetUID() ||
 				e.ObjectOld.GetGeneration() != e.ObjectNew.GetGeneration() ||
-				e.ObjectOld.GetAnnotations()[requestedAt] != e.ObjectNew.GetAnnotations()[requestedAt] ||
-				e.ObjectOld.GetResourceVersion() == e.ObjectNew.GetResourceVersion()
+				e.ObjectOld.GetAnnotations()[requestedAt] != e.ObjectNew.GetAnnotations()[requestedAt]
 		},
 		DeleteFunc: func(event.DeleteEvent) bool { return false }, // poller.followCache does.
 	}

@@ -16,7 +16,7 @@ func TestNeedsReconcile(t *testing.T) {
 		change func(*v1alpha1.CLBTask)
 		want   bool
 	}{
-		"a resync":                         {func(task *v1alpha1.CLBTask) { task.ResourceVersion = "1" }, true},
+		"a resync, which the poller sees":  {func(task *v1alpha1.CLBTask) { task.ResourceVersion = "1" }, false},
 		"another object of the name":       {func(task *v1alpha1.CLBTask) { task.UID = "b" }, true},
 		"another spec":                     {func(task *v1alpha1.CLBTask) { task.Generation++ }, true},
 		"a value that asks for a poll":     {func(task *v1alpha1.CLBTask) { task.Annotations[asks] = "two" }, true},
