@@ -60,14 +60,12 @@ func (s scale) run(ctx context.Context) (err error) {
 		RequestsPerSecond: quota,
 		RoundTrip:         roundTrip,
 	})}
-	for i := range hosts {
-		server := httptest.NewServer(c.sim)
-		defer server.Close()
-		c.overrides = append(c.overrides, "--clb-endpoint="+bucketRegion(i)+"="+server.URL)
-		if i == 0 {
-			c.overrides = append(c.overrides, "--sts-endpoint="+server.URL)
-		}
+	var servers [hosts]*httptest.Server // They end with the program.
+	for i := range servers {
+		servers[i] = httptest.NewServer(c.sim)
+		c.overrides = append(c.overrides, "--clb-endpoint="+bucketRegion(i)+"="+servers[i].URL)
 	}
+	c.overrides = append(c.overrides, "--sts-endpoint="+servers[0].URL)
 	page := scalePage{scale: s, Before: before}
 	if err := c.measure(ctx, &page); err != nil {
 		return err

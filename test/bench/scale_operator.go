@@ -25,6 +25,10 @@ type operator struct {
 	metrics string // The URL.
 }
 
+// memoryLimit is what the operator sets itself in a container with the limit of
+// config/default, 256 MiB: nine tenths of it.
+const memoryLimit = "GOMEMLIMIT=241591910"
+
 // startOperator starts it as config/default does, but for plain metrics and the hosts.
 func startOperator(ctx context.Context, c *crowd) (*operator, error) {
 	kubeconfig := filepath.Join(c.folder, "kubeconfig")
@@ -40,15 +44,18 @@ func startOperator(ctx context.Context, c *crowd) (*operator, error) {
 		"--metrics-bind-address=" + address, fmt.Sprintf("--clb-requests-per-second=%d", quota),
 	}, c.overrides...)
 	o := &operator{begun: time.Now(), metrics: "http://" + address + "/metrics"}
-	o.Process, err = process.Start(ctx, filepath.Join(c.folder, "operator.log"), []string{clb.EnvSecretID + "=" + account, clb.EnvSecretKey + "=" + account}, c.manager, args...)
+	o.Process, err = process.Start(ctx, filepath.Join(c.folder, "operator.log"), []string{
+		clb.EnvSecretID + "=" + account, clb.EnvSecretKey + "=" + account, memoryLimit,
+	}, c.manager, args...)
 	return o, err
 }
 
 // look is what the process is like at a time.
 type look struct {
 	at time.Time
-	// rss is in MB, cpu in seconds since the start.
-	rss, cpu                float64
+	// rss, and what the last garbage collection left of the heap, are in MB, cpu in seconds
+	// since the start.
+	rss, heap, cpu          float64
 	goroutines, descriptors float64
 	// calls of the API, and writes to the API server, since the start.
 	calls, writes float64
@@ -71,7 +78,7 @@ func (o *operator) look(ctx context.Context) (look, error) {
 		return look{}, err
 	}
 	return look{
-		at: time.Now(), rss: sum(families["process_resident_memory_bytes"], "") / 1e6, cpu: sum(families["process_cpu_seconds_total"], ""),
+		at: time.Now(), rss: sum(families["process_resident_memory_bytes"], "") / 1e6, heap: sum(families["go_gc_heap_live_bytes"], "") / 1e6, cpu: sum(families["process_cpu_seconds_total"], ""),
 		goroutines: sum(families["go_goroutines"], ""), descriptors: sum(families["process_open_fds"], ""),
 		calls: sum(families["clbtask_api_calls_total"], ""), writes: sum(families["rest_client_requests_total"], http.MethodGet),
 	}, nil

@@ -27,7 +27,7 @@ func Start(ctx context.Context, log string, environment []string, program string
 	p := &Process{Cmd: exec.CommandContext(ctx, program, args...), log: log, ended: make(chan error, 1)}
 	p.Env = environment
 	p.Stdout, p.Stderr = output, output
-	if err := errors.Join(p.Cmd.Start(), output.Close()); err != nil {
+	if err := errors.Join(p.Start(), output.Close()); err != nil {
 		return nil, err
 	}
 	go func() { p.ended <- p.Wait() }()
