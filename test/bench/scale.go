@@ -74,7 +74,7 @@ func (s scale) run(ctx context.Context) (err error) {
 }
 
 // measure lets one operator live through everything.
-func (c *crowd) measure(ctx context.Context, page *scalePage) error {
+func (c *crowd) measure(ctx context.Context, page *scalePage) (err error) {
 	namespace, err := c.namespace(ctx)
 	if err != nil {
 		return err
@@ -90,7 +90,7 @@ func (c *crowd) measure(ctx context.Context, page *scalePage) error {
 	if c.operator, err = startOperator(ctx, c); err != nil {
 		return err
 	}
-	defer func() { _ = c.operator.Stop() }() // It has been stopped if all went well.
+	defer func() { err = errors.Join(err, c.operator.Stop()) }() // It says why it ended, if it did.
 	for _, phase := range []func(context.Context, string, *scalePage) error{c.begin, c.saturated, c.comeAndGo, c.revoked} {
 		if err := phase(ctx, namespace, page); err != nil {
 			return err
@@ -103,7 +103,7 @@ func (c *crowd) measure(ctx context.Context, page *scalePage) error {
 		}
 	}
 	page.Goals = slices.Insert(page.Goals, 2, goal{load: page.load(), what: "calls for finished ones", measured: float64(finished)})
-	return c.operator.Stop()
+	return nil
 }
 
 func (c *crowd) note(format string, args ...any) {
