@@ -125,9 +125,9 @@ bench-short: envtest ## See that the benchmarks run, with small loads.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -short
 
 .PHONY: bench-scale
-bench-scale: build envtest ## Measure the operator with 100,000 finished and 20,000 running CLBTasks; 40 minutes, or longer with CHURN=1h. Writes docs/benchmarks/scale.md.
+bench-scale: build envtest ## Measure the operator with 100,000 finished and 20,000 running CLBTasks; 45 minutes, or longer with CHURN=1h. Writes docs/benchmarks/scale.md.
 	@go -C test/bench build -o "$(LOCALBIN)/bench" .
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -scale -manager bin/manager -churn $(or $(CHURN),20m) -out docs/benchmarks
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" "$(LOCALBIN)/bench" -crds config/crd/bases -scale -manager bin/manager -churn $(or $(CHURN),24m) -out docs/benchmarks
 
 .PHONY: dashboard-picture
 dashboard-picture: build envtest ## Draw docs/dashboard.svg: what a Prometheus says to the dashboard's queries, after some minutes of varied load.

@@ -45,7 +45,7 @@ func main() {
 	flag.IntVar(&of.finished, "finished", 100_000, "how many finished objects there are, for -scale")
 	flag.IntVar(&of.running, "running", 2_000, "how many running objects there are, for -scale")
 	flag.IntVar(&of.many, "many", 20_000, "how many running objects change state at once, for -scale")
-	flag.DurationVar(&of.churn, "churn", 20*time.Minute, "how long objects come and go, for -scale")
+	flag.DurationVar(&of.churn, "churn", 24*time.Minute, "how long objects come and go, for -scale")
 	only := flag.String("only", "", "run only the loads whose name matches this `regexp`")
 	flag.Parse()
 	var err error

@@ -49,7 +49,8 @@ var traits = []struct {
 	{"file descriptors", func(l look) float64 { return l.descriptors }, 1.5},
 }
 
-// warmUpChurn is left out of the comparison: client-go keeps each event for 6 to 12 minutes.
+// warmUpChurn is left out of the comparison: client-go keeps each event for 6 to 12 minutes,
+// and drops old ones every 6. Parts of less than that stand at different points of a sawtooth.
 const warmUpChurn = 12 * time.Minute
 
 // churned adds the figures of the churn: whether the second half of the time after the
