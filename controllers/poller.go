@@ -146,7 +146,7 @@ func (p *poller) track(task *v1alpha1.CLBTask, decision lifecycle.Decision, now 
 	history, expedite := p.known.histories[q].Track(task, decision, now)
 	p.known.histories[q] = history
 	p.scheduler.Track(polling.Task[request]{
-		Key: q, Bucket: p.bucketOf(q), Region: q.area(), Tenant: task.Namespace,
+		Key: q, Bucket: p.bucketOf(q), Region: q.area(), Tenant: task.Namespace, Kind: task.Spec.Action,
 		Age: ageOf(task, now), Polled: task.Status.StartTime != nil,
 	})
 	if decision.Force {
@@ -169,7 +169,7 @@ func (p *poller) bucketOf(q request) polling.Bucket {
 	return bucket
 }
 
-// ageOf returns how old a task is, which decides how often it is polled. One that no
+// ageOf returns how old a task is, which decides when it is polled. One that no
 // operator has seen before is new, even if the clocks say otherwise.
 func ageOf(task *v1alpha1.CLBTask, now time.Time) time.Duration {
 	switch {

@@ -109,7 +109,7 @@ func (a *account) rotate(r rotation) {
 	r.first(a)
 	a.start(r.options, func(o *controllers.Options) { o.Slots = slots })
 	a.wait(r.idle)
-	for i := range 100 {
+	for i := range 300 { // More than the slots poll in the longest interval.
 		a.follow(fmt.Sprint("task-", i), clbsim.Task{Result: clbsim.Stuck}, func(task *v1alpha1.CLBTask) {
 			if r.secret {
 				withSecret("theirs")(task)

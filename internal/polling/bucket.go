@@ -24,8 +24,9 @@ type bucket[K comparable] struct {
 	position // Among the buckets that maxOut holds back.
 	name     Bucket
 	limit    limit
-	rates    *hazard
-	worth    order
+	planner  planner
+	common   *kind // Of the tasks of no known kind.
+	kinds    map[string]*kind
 	out      int // Slots held by turns.
 	// coolingDown holds when each slot of a returned turn is free again, in order:
 	// turns are returned in the order of time.
@@ -44,23 +45,26 @@ type bucket[K comparable] struct {
 	paced     time.Duration // When the last turn was to be granted, by the pace.
 	congested time.Duration // Since when tasks have to wait for slots, or never.
 	lacked    time.Duration // When one last had to.
+	spare     time.Duration // When a turn last went to a task that spares it, though tasks had to wait.
 	idle      time.Duration // Since when there is no task.
 	timer     *time.Timer
 	alarm     time.Duration // What the timer was last set for.
 }
 
-func newBucket[K comparable](name Bucket, slots int, worth order, now time.Duration) *bucket[K] {
+func newBucket[K comparable](name Bucket, slots int, planner planner, now time.Duration) *bucket[K] {
 	return &bucket[K]{
 		name:      name,
 		limit:     newLimit(slots),
-		rates:     newHazard(now),
-		worth:     worth,
+		planner:   planner,
+		common:    &kind{hazard: newHazard(now, nil, planner)},
+		kinds:     map[string]*kind{},
 		tenants:   tenants[K]{byName: map[string]*tenant[K]{}},
 		regions:   map[string]*gate[K]{},
 		lanes:     map[laneName]*lane[K]{},
 		suspects:  map[*gate[K]]struct{}{},
 		answered:  never,
 		paced:     never,
+		spare:     never / 2,
 		congested: never,
 		lacked:    never,
 		alarm:     ever,
@@ -148,8 +152,12 @@ func (b *bucket[K]) promote(now time.Duration) {
 func (b *bucket[K]) next(now time.Duration) *entry[K] {
 	for step := 0; step < maxSteps && b.anyDue(); step++ {
 		t := b.tenants.active[0].item
-		e := t.lines.next(now, b.rates, b.worth)
+		longest := t.lines.longestNext()
+		e := t.lines.next(now)
 		if e.lane.opens() <= now {
+			if b.congested != never && !longest && e.spares(now) {
+				b.spare = now
+			}
 			b.tenants.charge(t)
 			return e
 		}

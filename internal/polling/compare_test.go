@@ -13,32 +13,60 @@ import (
 
 var compareTo = flag.String("compare", "", "write the comparison of orders, in virtual time, to this `file`")
 
-// The orders that are compared. The last three know or do what no program can.
+// The orders that are compared. The last two know or do what no program can.
 var orders = []struct {
-	name   string
-	worth  order
-	oracle bool
+	name    string
+	planner planner
+	oracle  bool
 }{
-	{name: "expected gain, learned (ours)", worth: (*hazard).worth},
-	{name: "wait · √rate, learned", worth: func(h *hazard, from, to time.Duration) float64 {
-		return (to - from).Seconds() * math.Sqrt(h.rates[bandOf(to.Seconds())])
-	}},
-	{name: "round robin", worth: func(_ *hazard, from, to time.Duration) float64 { return (to - from).Seconds() }},
-	{name: "expected gain, true hazard", worth: func(_ *hazard, from, to time.Duration) float64 { return truth.worth(from, to) }},
-	{name: "oracle that knows each end", worth: (*hazard).worth, oracle: true},
+	{name: "planned, learned (ours)", planner: (*hazard).solve},
+	{name: "index of a constant hazard, learned", planner: byIndex},
+	{name: "round robin", planner: byWait},
+	{name: "planned, true durations", planner: knowing(oneKind)},
+	{name: "oracle that knows each end", planner: (*hazard).solve, oracle: true},
 }
 
-// truth is a hazard that has learned the true rates.
-var truth = func() *hazard {
-	h := newHazard(0)
-	for band := range h.rates {
-		h.rates[band] = trueRate((bandStarts[band] + bandStarts[band+1]) / 2)
-		if band > 0 {
-			h.sums[band] = h.sums[band-1] + h.rates[band-1]*(bandStarts[band]-bandStarts[band-1])
+// byWait plans polls a fixed time apart. So the task that waited longest is polled first.
+func byWait(h *hazard) {
+	for level := range h.plan {
+		for band := range h.plan[level] {
+			h.plan[level][band] = float32(bandStarts[band] + math.Exp2(float64(level))/10)
 		}
 	}
-	return h
-}()
+}
+
+// byIndex plans polls as if the rate of an age were that of all later ones: then with r the rate, S the
+// probability that the task is unfinished and c the price, (1-S)²/(r·S) - ∫(1-S) = c.
+func byIndex(h *hazard) {
+	for level := range h.plan {
+		price := priceOf(level)
+		for band, begin := range bandStarts[:bandCount] {
+			least, most := begin, begin+1e6
+			for range 40 {
+				end := (least + most) / 2
+				accumulated := min(h.until(end)-h.until(begin), certain)
+				unfinished, finished := math.Exp(-accumulated), -math.Expm1(-accumulated)
+				undetected := (end - begin) * (1 - finished/accumulated)
+				if finished*finished/(h.rates[bandOf(end)]*unfinished)-undetected > price {
+					most = end
+				} else {
+					least = end
+				}
+			}
+			h.plan[level][band] = float32(most)
+		}
+	}
+}
+
+// knowing plans polls of tasks whose kinds last as they do.
+func knowing(kinds []kindOf) planner {
+	return func(h *hazard) {
+		for band := range h.rates {
+			h.rates[band] = trueRate(kinds, (bandStarts[band]+bandStarts[band+1])/2)
+		}
+		h.solve()
+	}
+}
 
 // virtual is a load in virtual time: tasks at once or at a rate, beside some that
 // never end and are there for long.
@@ -72,9 +100,9 @@ type outcomes struct {
 }
 
 // follow plays a load with 20 slots and a round trip of 20 ms.
-func (v virtual) follow(t *testing.T, worth order, oracle bool, seed uint64) (o outcomes) {
+func (v virtual) follow(t *testing.T, planner planner, oracle bool, seed uint64) (o outcomes) {
 	inCloud(t, seed, func(c *cloud) {
-		c.s.worth = worth
+		c.s.planner = planner
 		for k := range v.stuck {
 			c.track(Task[int]{Key: k}, long)
 		}
@@ -99,9 +127,9 @@ func (v virtual) follow(t *testing.T, worth order, oracle bool, seed uint64) (o 
 }
 
 // over plays a load with several seeds.
-func (v virtual) over(t *testing.T, worth order, oracle bool, seeds int) (sum outcomes) {
+func (v virtual) over(t *testing.T, planner planner, oracle bool, seeds int) (sum outcomes) {
 	for seed := range uint64(seeds) {
-		o := v.follow(t, worth, oracle, seed)
+		o := v.follow(t, planner, oracle, seed)
 		sum.mean += o.mean / float64(seeds)
 		sum.p99 += o.p99 / float64(seeds)
 		sum.calls += o.calls / float64(seeds)
@@ -114,7 +142,7 @@ func (v virtual) byDraw(t *testing.T) string {
 	const draws = 40
 	var calls, means []float64
 	for seed := range uint64(draws) {
-		o := v.follow(t, orders[0].worth, false, seed)
+		o := v.follow(t, orders[0].planner, false, seed)
 		calls, means = append(calls, o.calls), append(means, o.mean)
 	}
 	spread := func(x []float64) string {
@@ -132,7 +160,7 @@ func (v virtual) byDraw(t *testing.T) string {
 func TestOrderBesideStuckTasks(t *testing.T) {
 	for _, v := range virtualLoads[:6] {
 		t.Run(v.String(), func(t *testing.T) {
-			ours, robin := v.over(t, orders[0].worth, false, 2), v.over(t, orders[2].worth, false, 2)
+			ours, robin := v.over(t, orders[0].planner, false, 2), v.over(t, orders[2].planner, false, 2)
 			limit := 1.05 * robin.mean
 			if v.stuck > 0 {
 				limit = robin.mean / 5
@@ -157,7 +185,7 @@ func TestCompareOrders(t *testing.T) {
 	for _, v := range virtualLoads {
 		row := []string{v.String()}
 		for _, order := range orders {
-			o := v.over(t, order.worth, order.oracle, seeds)
+			o := v.over(t, order.planner, order.oracle, seeds)
 			row = append(row, fmt.Sprintf("%.2f / %.1f; %.2f", o.mean, o.p99, o.calls))
 		}
 		rows = append(rows, row)

@@ -5,13 +5,7 @@ import (
 	"time"
 )
 
-// The interval between two polls of a task is an eleventh of its age and a second,
-// so that while the quota allows it an answer is on average less than 5 % of the
-// age late, and the first seconds cost few polls.
 const (
-	youth       = time.Second
-	ageShare    = 11
-	maxInterval = 30 * time.Second
 	// jitterShare spreads the polls of tasks that were born together.
 	jitterShare = 0.1
 	// firstBackoff and firstRefused are the first backoffs of a task whose own polls
@@ -45,6 +39,9 @@ type entry[K comparable] struct {
 	key    K
 	lane   *lane[K]
 	tenant *tenant[K]
+	kind   *kind
+
+	before, after *entry[K] // In the order in which they became due.
 
 	born     time.Duration
 	answered time.Duration // When it was last answered, or never.
@@ -59,11 +56,6 @@ type entry[K comparable] struct {
 	state     state
 	line      uint8 // Which line it is in while it is due.
 	expedited bool  // Expedited since its last turn was granted.
-}
-
-// intervalAt returns the time between two polls of a task of some age.
-func intervalAt(age time.Duration) time.Duration {
-	return min((max(age, 0)+youth)/ageShare, maxInterval)
 }
 
 // since returns when the task's present wait for an answer began.
@@ -90,7 +82,7 @@ func (s *Scheduler[K]) Forgive(key K) {
 // requeue lets a task whose turn was returned wait for its next one. Luck in [0,1)
 // is the jitter.
 func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
-	interval := intervalAt(now - e.born)
+	interval := e.interval(now)
 	interval += time.Duration(jitterShare * (luck - 0.5) * float64(interval))
 	e.due = now
 	park := false

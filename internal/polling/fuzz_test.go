@@ -1,6 +1,7 @@
 package polling
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,7 +38,7 @@ func play(t *testing.T, script []byte) {
 			known[key] = true
 			s.Track(Task[string]{
 				Key: key, Bucket: Bucket{Host: string(rune('0' + operation%2))}, Region: string(rune('x' + b%3)),
-				Tenant: string(rune('A' + operation%3)), Age: time.Duration(b) * time.Second, Polled: operation == 3,
+				Tenant: string(rune('A' + operation%3)), Kind: strings.Repeat("k", int(b%4)), Age: time.Duration(b) * time.Second, Polled: operation == 3,
 			})
 		case 5, 6, 7:
 			select {

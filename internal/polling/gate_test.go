@@ -140,7 +140,7 @@ func TestAllFail(t *testing.T) {
 func TestRegionFails(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed} {
 		t.Run(fmt.Sprint("outcome ", outcome), func(t *testing.T) {
-			compare(t, 5, 5, 0.02, func(c *cloud) {
+			compare(t, 5, 5, 0.04, func(c *cloud) {
 				c.fails = always(outcome, "bad")
 				for k := range 600 {
 					time.AfterFunc(time.Duration(k)*time.Second/5, func() { c.track(Task[int]{Key: -1 - k, Region: "bad"}, long) })
@@ -204,7 +204,7 @@ func (c *cloud) mend(regions, each int, calm, outage time.Duration) {
 	for _, one := range c.between("", clean, clean+Window+20*time.Millisecond) {
 		polled[one.key] = true
 	}
-	for _, one := range c.between("", clean-intervalAt(calm+outage), clean) {
+	for _, one := range c.between("", clean-maxInterval, clean) {
 		notDue[one.key] = one.outcome == InProgress
 	}
 	for k := range c.tasks {

@@ -5,22 +5,30 @@ import (
 	"time"
 )
 
-// Ages are sorted into bands, two for each doubling from 50 ms up. The last one
-// takes all that is older than some ten hours.
+// Ages are sorted into bands, five for each doubling from 50 ms up, so that durations
+// that vary by a fifth span several. The last one takes all that is older than two hours.
 const (
-	bandCount = 40
+	bandCount = 17 * perDouble
+	perDouble = 5
 	firstBand = 50 * time.Millisecond
-	// smoothing is how many bands on each side count for a band, too: if polls are
-	// far apart the answers do not separate one band from the next.
-	smoothing = 2
+	// nearby is how many bands on each side count for a band, too: if polls are
+	// far apart the answers do not separate one band from the next. Where few tasks
+	// finish it takes the bands of a wider surrounding.
+	nearby      = 3
+	surrounding = 8
 )
 
 const (
 	// priorWorth is how many seconds of watching the prior counts for.
-	priorWorth = 2
+	priorWorth = 0.5
+	// steepest is how much more the prior may expect of a band than of the one before. So
+	// tasks that are stuck are not expected to finish at the first age that none has reached.
+	steepest = 1.25
+	// leaning is how many tasks the common hazard counts for in that of a kind.
+	leaning = 5
 	// memory is how many tasks that lived through a band are remembered of it: a
-	// crowd that is over gives way to the next few hundred tasks.
-	memory = 300
+	// crowd that is over gives way to the next hundred tasks.
+	memory = 100
 	// forgetHalf is how long it takes until what was learned counts for half.
 	forgetHalf = 15 * time.Minute
 	// certain bounds the accumulated hazard. Beyond it a task has finished for all
@@ -28,28 +36,43 @@ const (
 	certain = 40
 )
 
+// The plan is made again when the news are a newsShare of the last maxNews answers, but not
+// within newsPause of the last time, and after newsEvery at the latest.
+const (
+	newsShare = 1.0 / 16
+	maxNews   = 2400
+	newsPause = time.Second
+	newsEvery = time.Minute
+)
+
 // bandStarts holds the age at which each band begins, in seconds; one more for
 // the end of the last.
 var bandStarts = func() (starts [bandCount + 1]float64) {
 	for band := 1; band < len(starts); band++ {
-		starts[band] = firstBand.Seconds() * math.Pow(2, float64(band)/2)
+		starts[band] = firstBand.Seconds() * math.Exp2(float64(band)/perDouble)
 	}
 	return starts
 }()
 
 // bandOf returns the band of an age in seconds.
 func bandOf(age float64) int {
-	fraction, doublings := math.Frexp(age / firstBand.Seconds()) // fraction in [½, 1)
-	band := 2 * (doublings - 1)
-	if fraction >= math.Sqrt2/2 {
-		band++
+	if age < bandStarts[1] {
+		return 0
 	}
-	return min(max(band, 0), bandCount-1)
+	band := min(int(math.Log2(age/firstBand.Seconds())*perDouble), bandCount-1)
+	switch { // The logarithm is not exact.
+	case age < bandStarts[band]:
+		return band - 1
+	case band < bandCount-1 && age >= bandStarts[band+1]:
+		return band + 1
+	}
+	return band
 }
 
 // hazard is how soon tasks finish: for each band the finishes per second among
 // the tasks of that age that have not. It is learned from the answers: finishes
-// over the time watched, on top of a prior that knows no scale.
+// over the time watched, on top of a prior. The common hazard of a bucket has a prior
+// that knows no scale, and is itself the prior of those of its kinds.
 //
 // If people follow requests that ended long ago, first answers make the hazard of
 // the youngest band high, and first polls move to the front.
@@ -57,12 +80,16 @@ type hazard struct {
 	finishes, watched [bandCount]float64 // Tasks; seconds.
 	rates             [bandCount]float64 // Finishes per second.
 	sums              [bandCount]float64 // The rates, accumulated up to the start of the band.
-	aged              time.Duration      // Until when forgetting has been applied.
+	plan              plan
+	planner           planner
+	common            *hazard       // What that of a kind leans on; nil for the common one itself.
+	answers, news     float64       // Up to maxNews; since the last estimate, those more that were less expected.
+	estimated         time.Duration // When that was.
 }
 
-func newHazard(now time.Duration) *hazard {
-	h := &hazard{aged: now}
-	h.estimate()
+func newHazard(now time.Duration, common *hazard, p planner) *hazard {
+	h := &hazard{estimated: now, common: common, planner: p}
+	h.estimate(now)
 	return h
 }
 
@@ -71,12 +98,16 @@ func newHazard(now time.Duration) *hazard {
 // shared out among the bands in between, and the time before it as well, by what
 // the rates so far let expect (the EM algorithm, one step for each answer).
 func (h *hazard) learn(now, from, to time.Duration, finished bool) {
-	h.forget(now)
+	if h.common != nil {
+		h.common.learn(now, from, to, finished)
+	}
 	begin, end := max(from, 0).Seconds(), max(to, 0).Seconds()
 	low, high := bandOf(begin), bandOf(end)
-	alive := 1.0 // The probability of being unfinished after all of it.
+	// The probabilities of being unfinished after all of it, and of this answer.
+	accumulated := min(h.until(end)-h.until(begin), certain)
+	alive, expected := 1.0, math.Exp(-accumulated)
 	if finished {
-		alive = math.Exp(-min(h.until(end)-h.until(begin), certain))
+		alive, expected = expected, -math.Expm1(-accumulated)
 	}
 	before := 1.0 // The same at the start of a band.
 	for band := low; band <= high; band++ {
@@ -89,7 +120,11 @@ func (h *hazard) learn(now, from, to time.Duration, finished bool) {
 		}
 		h.watched[band] += max(watched, 0)
 	}
-	h.estimate()
+	h.answers = min(h.answers+1, maxNews)
+	h.news += 1 / max(expected, math.Exp(-certain))
+	if since := now - h.estimated; h.news >= newsShare*h.answers && since >= newsPause || since >= newsEvery {
+		h.estimate(now)
+	}
 }
 
 // overlap returns how many seconds of the ages from begin to end lie in a band.
@@ -101,8 +136,7 @@ func overlap(band int, begin, end float64) float64 {
 }
 
 func (h *hazard) forget(now time.Duration) {
-	keep := math.Exp2(-float64(now-h.aged) / float64(forgetHalf))
-	h.aged = now
+	keep := math.Exp2(-float64(now-h.estimated) / float64(forgetHalf))
 	for band := range h.watched {
 		kept := min(keep, memory*(bandStarts[band+1]-bandStarts[band])/h.watched[band])
 		h.finishes[band] = flushTiny(h.finishes[band] * kept)
@@ -119,22 +153,31 @@ func flushTiny(x float64) float64 {
 	return x
 }
 
-// estimate computes the rates again. The prior of an age is 1/(age + 1 s): a task
-// of any age is about as likely as not to finish before it is twice as old.
-func (h *hazard) estimate() {
+// estimate computes the rates and the plan again. The common prior of an age is
+// 1/(age + 1 s): a task of any age is about as likely as not to finish before it is twice
+// as old.
+func (h *hazard) estimate(now time.Duration) {
+	h.forget(now)
+	h.news, h.estimated = 0, now
+	expected := math.Inf(1) // By the prior, of the band before.
 	for band := range h.rates {
-		var finishes, watched float64
-		for near := max(band-smoothing, 0); near <= min(band+smoothing, bandCount-1); near++ {
-			weight := 1 - math.Abs(float64(near-band))/(smoothing+1)
-			finishes += weight * h.finishes[near]
-			watched += weight * h.watched[near]
+		width := bandStarts[band+1] - bandStarts[band]
+		var rate, worth float64 // What is expected, and the seconds of watching that this counts for.
+		if h.common == nil {
+			finishes, watched := h.around(band, surrounding)
+			expected = min(priorWorth/(bandStarts[band]+1)/(priorWorth+watched), expected*steepest)
+			rate = expected + finishes/(priorWorth+watched)
+			worth = 1 / rate // A finish.
+		} else {
+			rate, worth = h.common.rates[band], leaning*width
 		}
-		prior := 1 / (bandStarts[band] + 1)
-		h.rates[band] = (priorWorth*prior + finishes) / (priorWorth + watched)
-		if band > 0 {
-			h.sums[band] = h.sums[band-1] + h.rates[band-1]*(bandStarts[band]-bandStarts[band-1])
+		finishes, watched := h.around(band, nearby)
+		h.rates[band] = (worth*rate + finishes) / (worth + watched)
+		if band+1 < bandCount {
+			h.sums[band+1] = h.sums[band] + h.rates[band]*width
 		}
 	}
+	h.planner(h)
 }
 
 // until returns the hazard accumulated up to an age in seconds.
@@ -143,23 +186,12 @@ func (h *hazard) until(age float64) float64 {
 	return h.sums[band] + h.rates[band]*(age-bandStarts[band])
 }
 
-// worth returns what a poll at age to is worth, of a task that was last
-// known to be unfinished at age from: the seconds of undetected finish that make
-// it as good to poll now as later.
-//
-// That is the Whittle index of "minimise the time that finished tasks stay
-// undetected". With S the probability that the task is still unfinished, r the
-// rate at its age, and c the price of a poll, polling whenever x seconds have
-// passed costs V = ∫₀ˣ(1-S) + c + S·V. The best x has (1-S) = r·S·V, and solved
-// for c that is (1-S)²/(r·S) - ∫₀ˣ(1-S). The integral is taken for the mean rate
-// of the interval. For small hazards it is r·x²/2, whose order is that of x·√r.
-func (h *hazard) worth(from, to time.Duration) float64 {
-	begin, end := max(from, 0).Seconds(), max(to, 0).Seconds()
-	accumulated := min(h.until(end)-h.until(begin), certain)
-	if accumulated <= 0 {
-		return 0
+// around returns what was learned of a band and some on each side, which count less.
+func (h *hazard) around(band, sides int) (finishes, watched float64) {
+	for other := max(band-sides, 0); other <= min(band+sides, bandCount-1); other++ {
+		weight := 1 - math.Abs(float64(other-band))/float64(sides+1)
+		finishes += weight * h.finishes[other]
+		watched += weight * h.watched[other]
 	}
-	unfinished, finished := math.Exp(-accumulated), -math.Expm1(-accumulated)
-	undetected := (end - begin) * (1 - finished/accumulated)
-	return finished*finished/(h.rates[bandOf(end)]*unfinished) - undetected
+	return finishes, watched
 }

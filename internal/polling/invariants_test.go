@@ -21,6 +21,7 @@ func (s *Scheduler[K]) faults(settled bool) []string {
 		tasks[e.lane.gate]++
 		tasks[e.lane]++
 		tasks[e.tenant]++
+		tasks[e.kind]++
 		members[e.state]++
 		if b.tenants.byName[e.tenant.name] != e.tenant || b.regions[e.lane.gate.region] != e.lane.gate {
 			wrong("%v has a tenant or a region that its bucket does not know", key)
@@ -67,21 +68,29 @@ func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 	if b.limit.slots < 1 || b.limit.slots > b.limit.most {
 		wrong("%d slots may be used, of %d", b.limit.slots, b.limit.most)
 	}
+	for name, k := range b.kinds {
+		if k.tasks != tasks[k] || k.name != name {
+			wrong("kind %q counts %d tasks and has %d", name, k.tasks, tasks[k])
+		}
+	}
+	if b.common.tasks != tasks[b.common] || len(b.kinds) > maxKinds {
+		wrong("%d tasks of no known kind are counted, of %d; %d kinds", b.common.tasks, tasks[b.common], len(b.kinds))
+	}
 	look(b.waiting, waiting)
 	for name, t := range b.tenants.byName {
 		if t.tasks != tasks[t] || t.tasks == 0 && t.start <= b.tenants.virtual {
 			wrong("tenant %q counts %d tasks and has %d", name, t.tasks, tasks[t])
 		}
-		count, used := 0, uint64(0)
-		for at, line := range &t.lines.all {
-			if len(line) > 0 {
-				look(line, due)
-				count += len(line)
-				used |= 1 << at
-			}
+		count, chained := 0, 0
+		for _, line := range &t.lines.all {
+			look(line, due)
+			count += len(line)
 		}
-		if count != t.lines.count || used != t.lines.used || (t.position > 0) != (count > 0 || t.tasks == 0) {
-			wrong("tenant %q counts %d due tasks in %b and has %d in %b", name, t.lines.count, t.lines.used, count, used)
+		for e := t.lines.first; e != nil; e = e.after {
+			chained++
+		}
+		if count != t.lines.count || chained != count || (t.position > 0) != (count > 0 || t.tasks == 0) {
+			wrong("tenant %q counts %d due tasks and has %d, %d of them in order", name, t.lines.count, count, chained)
 		}
 	}
 	for name, l := range b.lanes {

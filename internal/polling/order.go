@@ -1,99 +1,108 @@
 package polling
 
-import (
-	"math/bits"
-	"time"
-)
+import "time"
 
 const (
-	// longestEvery: of so many turns of a tenant, one goes to the head that waited
-	// longest, even if it is worth less. So of n due tasks none waits for more than
-	// longestEvery·n turns in its line, even if the learned rates are wrong; and as
-	// it grows older it changes lines less than bandCount times.
+	// longestEvery: of so many turns of a tenant, one goes to the task that stands in
+	// its lines longest. So of n due tasks none waits for more than longestEvery·n turns
+	// of its tenant, even if what was learned is wrong.
 	longestEvery = 32
-	// maxMoves bounds how many tasks one decision moves from a line to that of
-	// their present age.
-	maxMoves = 2
+	// maxRaised bounds how many tasks of each line one decision moves up. More than one: else
+	// they would pile up while each is granted.
+	maxRaised = 2
+	// maxLowered bounds how many it moves down, since less is expected of them than before.
+	maxLowered = 32
 )
 
-// Tasks that were never answered stand in a line of their own, at any age,
-// before those of the bands.
-const (
-	neverAnswered = 0
-	lineCount     = 1 + bandCount
-)
-
-// lines are the due tasks of one tenant, by age and within a line by when they
-// began to wait: the one that waited longest is worth most, so a decision looks at
-// heads alone, and a task that comes back finds its place.
+// lines are the due tasks of one tenant: a line for each level of prices that a poll
+// may be worth, by when they reach the next. So a decision looks at the head of the
+// highest alone, however many kinds of tasks there are, and a task that comes back
+// finds its place.
 type lines[K comparable] struct {
-	all   [lineCount]heap[*entry[K]]
-	used  uint64 // A bit for each line that is not empty.
-	count int    // Tasks.
-	turns int    // Turns that were granted.
-}
-
-// lineOf returns the line that a task belongs to.
-func (e *entry[K]) lineOf(now time.Duration) int {
-	if e.answered == never {
-		return neverAnswered
-	}
-	return 1 + bandOf((now - e.born).Seconds())
+	all         [levelCount]heap[*entry[K]]
+	first, last *entry[K] // Of all, in the order in which they were put.
+	count       int       // Tasks.
+	turns       int       // Turns that were granted.
 }
 
 // put lets a due task stand in its line.
 func (l *lines[K]) put(e *entry[K], now time.Duration) {
-	at := e.lineOf(now)
-	e.line = uint8(at) //nolint:gosec // There are lineCount, 41.
-	l.all[at].put(e, e.since())
-	l.used |= 1 << at
+	l.file(e, now)
+	e.before = l.last
+	if l.last == nil {
+		l.first = e
+	} else {
+		l.last.after = e
+	}
+	l.last = e
 	l.count++
+}
+
+// file sorts a task into the line of its level.
+func (l *lines[K]) file(e *entry[K], now time.Duration) {
+	level, until := e.level(now)
+	e.line = uint8(level) //nolint:gosec // There are levelCount, 16.
+	l.all[level].put(e, until)
 }
 
 // take takes a task out of its line.
 func (l *lines[K]) take(e *entry[K]) {
-	at := &l.all[e.line]
-	at.take(e)
-	if len(*at) == 0 {
-		l.used &^= 1 << e.line
+	l.all[e.line].take(e)
+	if e.before == nil {
+		l.first = e.after
+	} else {
+		e.before.after = e.after
 	}
+	if e.after == nil {
+		l.last = e.before
+	} else {
+		e.after.before = e.before
+	}
+	e.before, e.after = nil, nil
 	l.count--
 }
 
-// order values a poll at age to of a task that was last known to be unfinished at
-// age from. The benchmarks compare others with hazard.worth.
-type order func(h *hazard, from, to time.Duration) float64
+// level returns the level that a poll of a task has reached, zero if none, and when it
+// reaches the next, or when it reached the last.
+func (e *entry[K]) level(now time.Duration) (level int, until time.Duration) {
+	age, from := (now - e.born).Seconds(), markOf(e.since()-e.born)
+	next := e.kind.plan.next(1, from)
+	for level < levelCount-1 && next <= age {
+		if level++; level < levelCount-1 {
+			next = e.kind.plan.next(level+1, from)
+		}
+	}
+	return level, e.born + time.Duration(next*float64(time.Second))
+}
+
+// longestNext reports whether the next turn goes to the task that stands here longest.
+func (l *lines[K]) longestNext() bool { return (l.turns+1)%longestEvery == 0 }
 
 // next takes out the task to be polled now; there must be one.
-func (l *lines[K]) next(now time.Duration, h *hazard, worthOf order) *entry[K] {
-	longest := (l.turns+1)%longestEvery == 0
-	l.refresh(now)
-	var best *entry[K]
-	var most float64
-	for left := l.used; left != 0; left &= left - 1 {
-		e := l.all[bits.TrailingZeros64(left)][0].item
-		worth := float64(now - e.since())
-		if !longest {
-			worth = worthOf(h, e.since()-e.born, now-e.born)
-		}
-		if best == nil || worth > most {
-			best, most = e, worth
-		}
+func (l *lines[K]) next(now time.Duration) *entry[K] {
+	best := l.first
+	if !l.longestNext() {
+		best = l.most(now)
 	}
 	l.take(best)
 	return best
 }
 
-// refresh moves the tasks that have outgrown their line while they waited, from
-// the heads on.
-func (l *lines[K]) refresh(now time.Duration) {
-	moves := 0
-	for left := l.used; left != 0; left &= left - 1 {
-		at := bits.TrailingZeros64(left)
-		for ; len(l.all[at]) > 0 && l.all[at][0].item.lineOf(now) != at && moves < maxMoves; moves++ {
-			e := l.all[at][0].item
-			l.take(e)
-			l.put(e, now)
+// most returns the task whose poll is worth most.
+func (l *lines[K]) most(now time.Duration) *entry[K] {
+	for level := levelCount - 2; level >= 0; level-- {
+		for moves := 0; moves < maxRaised && l.all[level].next() <= now; moves++ {
+			l.file(l.all[level].pop(), now)
 		}
+	}
+	for level, moves := levelCount-1, 0; ; moves++ {
+		for len(l.all[level]) == 0 {
+			level--
+		}
+		e := l.all[level][0].item
+		if at, _ := e.level(now); at >= level || moves == maxLowered {
+			return e
+		}
+		l.file(l.all[level].pop(), now)
 	}
 }

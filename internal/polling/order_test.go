@@ -10,18 +10,18 @@ import (
 // standing is a tenant's due tasks for a test of who is next.
 type standing struct {
 	lines lines[string]
-	rates *hazard
+	kind  *kind
 	now   time.Duration
 }
 
 func newStanding() *standing {
-	return &standing{rates: newHazard(0), now: time.Hour}
+	return &standing{kind: &kind{hazard: newHazard(0, nil, (*hazard).solve)}, now: time.Hour}
 }
 
 // add puts a due task in: its age, and how long ago it was answered (never, if
 // it was not).
 func (s *standing) add(key string, age, ago time.Duration) *entry[string] {
-	e := &entry[string]{key: key, born: s.now - age, answered: s.now - ago}
+	e := &entry[string]{key: key, kind: s.kind, born: s.now - age, answered: s.now - ago}
 	if ago == never {
 		e.answered = never
 	}
@@ -30,7 +30,7 @@ func (s *standing) add(key string, age, ago time.Duration) *entry[string] {
 }
 
 func (s *standing) next() *entry[string] {
-	e := s.lines.next(s.now, s.rates, (*hazard).worth)
+	e := s.lines.next(s.now)
 	s.lines.turns++
 	return e
 }
@@ -38,8 +38,9 @@ func (s *standing) next() *entry[string] {
 // teach lets tasks be found finished, or not, within an interval of ages.
 func (s *standing) teach(tasks int, from, to time.Duration, finished bool) {
 	for range tasks {
-		s.rates.learn(0, from, to, finished)
+		s.kind.learn(0, from, to, finished)
 	}
+	s.kind.estimate(0)
 }
 
 func TestOrder(t *testing.T) {
@@ -118,7 +119,7 @@ func TestOrder(t *testing.T) {
 					t.Fatalf("%d: %s is next, want %s", i, got, want)
 				}
 			}
-			if s.lines.count != 0 || s.lines.used != 0 {
+			if s.lines.count != 0 {
 				t.Errorf("%d tasks are left", s.lines.count)
 			}
 		})
@@ -136,8 +137,8 @@ func TestOutgrownLine(t *testing.T) {
 		t.Error("a young task stands behind old ones")
 	}
 	for _, e := range old {
-		if e != polled && int(e.line) != e.lineOf(s.now) {
-			t.Errorf("%s stands in the line of ages around %v s", e.key, bandStarts[e.line-1])
+		if at, _ := e.level(s.now); e != polled && int(e.line) != at {
+			t.Errorf("%s stands in line %d", e.key, e.line)
 		}
 	}
 }

@@ -31,7 +31,10 @@ type Task[K comparable] struct {
 	Region string
 	// Tenant is what shares the bucket with others, such as a namespace.
 	Tenant string
-	// Age is how old the task is now. It decides how often the task is polled, and
+	// Kind is what tasks of similar durations have in common, such as the call that made
+	// them; empty if it is not known.
+	Kind string
+	// Age is how old the task is now. It decides when the task is polled, and
 	// counts on the scheduler's own clock from the first Track on.
 	Age time.Duration
 	// Polled says that a former process has polled the task already: it is ordered by its
@@ -48,12 +51,12 @@ const maxTurnsOut = 1024
 
 // Scheduler hands out turns. It is safe for concurrent use.
 type Scheduler[K comparable] struct {
-	slots  int
-	maxOut int
-	grant  Grant[K]
-	worth  order
-	luck   func() float64
-	epoch  time.Time // Times inside are durations since, on the monotonic clock.
+	slots   int
+	maxOut  int
+	grant   Grant[K]
+	planner planner
+	luck    func() float64
+	epoch   time.Time // Times inside are durations since, on the monotonic clock.
 
 	mu      sync.Mutex
 	running bool
@@ -74,7 +77,7 @@ func New[K comparable](slots int, grant Grant[K]) (*Scheduler[K], error) {
 		slots:   slots,
 		maxOut:  maxTurnsOut,
 		grant:   grant,
-		worth:   (*hazard).worth,
+		planner: (*hazard).solve,
 		luck:    rand.Float64,
 		epoch:   time.Now(),
 		entries: map[K]*entry[K]{},
@@ -104,8 +107,8 @@ func (s *Scheduler[K]) Stop() {
 }
 
 // Track lets a task get turns, the first one at once, until it has finished or is
-// forgotten. Tracking it again lets another tenant with fewer tasks pay for it. Nothing
-// else changes, and it keeps its place.
+// forgotten. Tracking it again lets another tenant with fewer tasks pay for it, and its kind be
+// known that was not. Nothing else changes, and it keeps its place.
 func (s *Scheduler[K]) Track(task Task[K]) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,6 +116,7 @@ func (s *Scheduler[K]) Track(task Task[K]) {
 	if e, known := s.entries[task.Key]; known {
 		if e.state != finished {
 			e.lane.gate.bucket.move(e, task.Tenant, now)
+			e.lane.gate.bucket.know(e, task.Kind, now)
 		}
 		return
 	}
@@ -144,7 +148,7 @@ func (s *Scheduler[K]) Rename(from, to Bucket, of func(K) bool) {
 		}
 		s.remove(e, now)
 		s.add(Task[K]{
-			Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Age: now - e.born, Polled: e.answered != never,
+			Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Kind: e.kind.name, Age: now - e.born, Polled: e.answered != never,
 		}, now)
 	}
 	s.dispatch(b)
@@ -186,7 +190,7 @@ func (s *Scheduler[K]) now() time.Duration { return time.Since(s.epoch) }
 func (s *Scheduler[K]) add(task Task[K], now time.Duration) *bucket[K] {
 	b := s.bucketOf(task.Bucket, now)
 	e := &entry[K]{
-		key: task.Key, lane: b.laneOf(task.Region, task.Tenant), tenant: b.tenants.of(task.Tenant),
+		key: task.Key, lane: b.laneOf(task.Region, task.Tenant), tenant: b.tenants.of(task.Tenant), kind: b.kindOf(task.Kind, now),
 		born: now - min(max(task.Age, 0), ever/2), answered: never, known: never, tried: never, due: now,
 	}
 	if task.Polled {
@@ -208,6 +212,7 @@ func (s *Scheduler[K]) remove(e *entry[K], now time.Duration) {
 	e.lane.fit()
 	b.displace(e)
 	b.tenants.leave(e.tenant)
+	e.kind.leave(now)
 	e.state = gone
 	if b.tasks == 0 {
 		b.idle = now
@@ -229,7 +234,7 @@ func (s *Scheduler[K]) bucketOf(name Bucket, now time.Duration) *bucket[K] {
 			delete(s.buckets, old.name)
 		}
 	}
-	b = newBucket[K](name, s.slots, s.worth, now)
+	b = newBucket[K](name, s.slots, s.planner, now)
 	b.timer = time.AfterFunc(time.Hour, func() { s.ring(b) })
 	b.timer.Stop()
 	s.buckets[name] = b

@@ -58,6 +58,20 @@ func (g grants) next(t *testing.T) granted {
 // track tracks a new task of the bucket home.
 func track(s *Scheduler[string], key string) { s.Track(Task[string]{Key: key, Bucket: home}) }
 
+// unlearn lets the bucket home believe that tasks never finish.
+func unlearn(s *Scheduler[string], got grants) {
+	track(s, "stuck")
+	(<-got).turn.Return(Finished, 0)
+	s.Forget("stuck")
+	h := s.buckets[home].common
+	for range memory {
+		h.learn(s.now(), 0, 24*time.Hour, false)
+	}
+	h.finishes = [bandCount]float64{}
+	h.estimate(s.now())
+	pass(2 * Window)
+}
+
 func TestScheduler(t *testing.T) {
 	// again returns a turn and expects the task's next one so long after it.
 	again := func(t *testing.T, got grants, turn *Turn[string], outcome Outcome, least, most time.Duration) *Turn[string] {
@@ -96,10 +110,33 @@ func TestScheduler(t *testing.T) {
 			track(s, "b")
 			again(t, got, got.next(t).turn, Unused, 0, 0)
 		},
-		"a task is polled again after an eleventh of its age and a second": func(t *testing.T, s *Scheduler[string], got grants) {
+		"a task is polled again when a poll is worth its price": func(t *testing.T, s *Scheduler[string], got grants) {
+			// The rate by the prior is 1/41: worth 0.04 s after some √(2·0.04·41) s.
 			s.Track(Task[string]{Key: "a", Bucket: home, Age: 40 * time.Second})
-			turn := again(t, got, got.next(t).turn, InProgress, 3540*time.Millisecond, 3915*time.Millisecond)
-			again(t, got, turn, Unused, 3860*time.Millisecond, 4270*time.Millisecond) // It does not loop.
+			turn := again(t, got, got.next(t).turn, InProgress, 1650*time.Millisecond, 2000*time.Millisecond)
+			again(t, got, turn, Unused, 1650*time.Millisecond, 2000*time.Millisecond) // It does not loop.
+		},
+		"before anything is known of an age, it is polled after a small share of that and a second": func(t *testing.T, s *Scheduler[string], got grants) {
+			track(s, "a")
+			turn, begun := got.next(t).turn, time.Now()
+			for range 20 {
+				turn = again(t, got, turn, InProgress, leastInterval, max((time.Since(begun)+time.Second)/5, Window+1)) // It learns from this one.
+			}
+		},
+		"though nothing ever finished, it is polled again before it is twice as old and a second older": func(t *testing.T, s *Scheduler[string], got grants) {
+			unlearn(s, got)
+			begun := time.Now()
+			track(s, "a")
+			turn := got.next(t).turn
+			for range 6 {
+				age := time.Since(begun) + time.Second
+				turn = again(t, got, turn, InProgress, age*7/10, age*105/100+1)
+			}
+		},
+		"nor is any interval longer than half a minute": func(t *testing.T, s *Scheduler[string], got grants) {
+			unlearn(s, got)
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: 100 * time.Second})
+			again(t, got, got.next(t).turn, InProgress, 28500*time.Millisecond-1, 31500*time.Millisecond)
 		},
 		"its age is taken when it is first tracked, and not below zero": func(t *testing.T, s *Scheduler[string], got grants) {
 			s.Track(Task[string]{Key: "a", Bucket: home, Age: -time.Hour})
@@ -107,7 +144,7 @@ func TestScheduler(t *testing.T) {
 			pass(10 * time.Second)
 			for _, age := range []time.Duration{-time.Hour, time.Hour, time.Duration(1<<63 - 1)} { // As after steps of the wall clock.
 				s.Track(Task[string]{Key: "a", Bucket: home, Age: age})
-				turn = again(t, got, turn, InProgress, 950*time.Millisecond, 1700*time.Millisecond)
+				turn = again(t, got, turn, InProgress, time.Second, 7*time.Second)
 			}
 		},
 		"a refused task is polled ever less often, until it is answered": func(t *testing.T, s *Scheduler[string], got grants) {
@@ -116,8 +153,8 @@ func TestScheduler(t *testing.T) {
 			for _, want := range []int{2, 4, 8, 16, 30, 30} {
 				turn = again(t, got, turn, Refused, time.Duration(want)*time.Second, time.Duration(want)*time.Second)
 			}
-			turn = again(t, got, turn, InProgress, 7*time.Second, 10*time.Second)
-			again(t, got, turn, Refused, 7*time.Second, 10*time.Second) // Its interval is longer than 2 s.
+			turn = again(t, got, turn, InProgress, 2500*time.Millisecond, 10*time.Second)
+			again(t, got, turn, Refused, 2500*time.Millisecond, 10*time.Second) // Its interval is longer than 2 s.
 		},
 		"a forgiven task begins again": func(t *testing.T, s *Scheduler[string], got grants) {
 			track(s, "a")

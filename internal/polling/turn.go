@@ -113,14 +113,14 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool
 // a restart the first answer teaches nothing: the task may have finished while
 // nobody polled it. A refused poll teaches nothing either.
 func (t *Turn[K]) learn(now time.Duration, outcome Outcome) {
-	e, rates := t.entry, t.entry.lane.gate.bucket.rates
+	e := t.entry
 	e.failures = 0
 	if outcome != Refused {
 		switch {
 		case e.known != never:
-			rates.learn(now, e.known-e.born, now-e.born, outcome == Finished)
+			e.kind.learn(now, e.known-e.born, now-e.born, outcome == Finished)
 		case e.answered == never:
-			rates.learn(now, 0, now-e.born, outcome == Finished)
+			e.kind.learn(now, 0, now-e.born, outcome == Finished)
 		}
 		e.known, e.backoff = now, 0
 	}
