@@ -68,7 +68,8 @@ type CLBTaskSpec struct {
 	Product Product `json:"product,omitempty"`
 
 	// action is the call that made the request, such as CreateListener. It is shown
-	// to people, and changes nothing about how the request is followed. It may be set
+	// to people. The operator learns how long the requests of each call take, and polls
+	// when an end is likely; a wrong action costs some polls and nothing else. It may be set
 	// later, once.
 	// +optional
 	// +kubebuilder:validation:MinLength=1

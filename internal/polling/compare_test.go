@@ -9,6 +9,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 var compareTo = flag.String("compare", "", "write the comparison of orders, in virtual time, to this `file`")
@@ -41,25 +43,26 @@ func byIndex(h *hazard) {
 	for level := range h.plan {
 		price := priceOf(level)
 		for band, begin := range bandStarts[:bandCount] {
-			least, most := begin, begin+1e6
-			for range 40 {
-				end := (least + most) / 2
+			least, most := 1e-2, 1e6
+			for range 16 {
+				wait := math.Sqrt(least * most)
+				end := begin + wait
 				accumulated := min(h.until(end)-h.until(begin), certain)
 				unfinished, finished := math.Exp(-accumulated), -math.Expm1(-accumulated)
-				undetected := (end - begin) * (1 - finished/accumulated)
+				undetected := wait * (1 - finished/accumulated)
 				if finished*finished/(h.rates[bandOf(end)]*unfinished)-undetected > price {
-					most = end
+					most = wait
 				} else {
-					least = end
+					least = wait
 				}
 			}
-			h.plan[level][band] = float32(most)
+			h.plan[level][band] = float32(begin + most)
 		}
 	}
 }
 
 // knowing plans polls of tasks whose kinds last as they do.
-func knowing(kinds []kindOf) planner {
+func knowing(kinds []bound.Kind) planner {
 	return func(h *hazard) {
 		for band := range h.rates {
 			h.rates[band] = trueRate(kinds, (bandStarts[band]+bandStarts[band+1])/2)
@@ -190,8 +193,21 @@ func TestCompareOrders(t *testing.T) {
 		}
 		rows = append(rows, row)
 	}
+	kinds := [][]string{{"load", "bound", "planned (ours)", "constant hazard", "round robin"}}
+	for _, m := range mixedLoads {
+		row := []string{m.String(), ""}
+		for _, planner := range []planner{(*hazard).solve, byIndex, byWait} {
+			o := m.over(t, planner, 3)
+			least := m.bound(o.calls)
+			if row[1] == "" {
+				row[1] = fmt.Sprintf("%.2f", least)
+			}
+			row = append(row, fmt.Sprintf("%.2f / %.1f; %.2f; %.2f", o.mean, o.p99, o.calls, o.mean/least))
+		}
+		kinds = append(kinds, row)
+	}
 	text, err := json.Marshal(map[string]any{
-		"Seeds": seeds, "Rows": rows, "Notes": []string{virtualLoads[5].byDraw(t), manyTasks(t)},
+		"Seeds": seeds, "Rows": rows, "Kinds": kinds, "Notes": []string{virtualLoads[5].byDraw(t), manyTasks(t)},
 	})
 	if err != nil {
 		t.Fatal(err)

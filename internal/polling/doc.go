@@ -1,5 +1,5 @@
 // Package polling decides which task is polled next. It keeps the quota of every
-// bucket, the interval of every task and the order among tasks that are due.
+// bucket, when each task is due and the order among those that are.
 //
 // A caller tracks a task with Scheduler.Track. The task gets turns until it has
 // finished or is forgotten. Each turn is passed to the function given to New, in a
@@ -45,13 +45,16 @@
 //
 // # Which task is polled
 //
-// A task is due when some eleventh of its age has passed since it was last
-// answered (intervalAt), so that while the quota allows it answers are as fresh as the
-// task is young. A free slot goes at once to a task that is due. If more tasks
+// How soon tasks finish is learned from the answers, for each age (hazard.go), and apart
+// for each kind of task that is known, such as those of one API call (kind.go). A poll has a
+// price, in seconds of undetected finish. At each price dynamic programming plans
+// the polls of a task (plan.go). The first poll is due at once, each further one as
+// planned for the price of a bucket with idle slots, after half a minute at the latest.
+//
+// A free slot goes at once to a task that is due. If more tasks
 // are due than there are slots, the tenants take turns (tenant.go), and within one
-// the task goes first whose poll is worth most: that depends on how likely it has
-// finished by now, which is learned from the answers, and on how long that has
-// gone undetected (hazard.go, order.go). Every so often the task that waited
+// the task goes first that is due at the highest price (order.go): that is its Whittle
+// index. Every so often the task that stands in line
 // longest goes instead, so that none starves even if what was learned is wrong.
 //
 // While a bucket is congested its turns are paced until they are spread evenly over

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 // lognormal is how tasks of the benchmarks last: median 4 s, sigma 0.8.
@@ -14,12 +16,12 @@ func lognormal(rng *rand.Rand) time.Duration {
 }
 
 // trueRate returns the hazard of tasks of some kinds at an age in seconds.
-func trueRate(kinds []kindOf, age float64) float64 {
+func trueRate(kinds []bound.Kind, age float64) float64 {
 	density, alive := 0.0, 1e-12
 	for _, k := range kinds {
-		z := math.Log(age/k.median) / k.sigma
-		density += k.share * math.Exp(-z*z/2) / (math.Sqrt(2*math.Pi) * k.sigma * age)
-		alive += k.share * math.Erfc(z/math.Sqrt2) / 2
+		z := math.Log(age/k.Median) / k.Sigma
+		density += k.Share * math.Exp(-z*z/2) / (math.Sqrt(2*math.Pi) * k.Sigma * age)
+		alive += k.Share * math.Erfc(z/math.Sqrt2) / 2
 	}
 	return density/alive + 1e-6
 }
@@ -142,7 +144,7 @@ func FuzzHazardStaysANumber(f *testing.F) {
 		for range 50 {
 			h.learn(max(time.Duration(later), 0), time.Duration(from), time.Duration(max(from, to)), finished)
 		}
-		for band, rate := range h.rates {
+		for band, rate := range &h.rates {
 			if !(rate > 0) || math.IsInf(rate, 0) {
 				t.Fatalf("band %d has the rate %v", band, rate)
 			}

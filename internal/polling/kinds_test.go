@@ -126,7 +126,8 @@ func FuzzKinds(f *testing.F) {
 			l.put(young, now)
 			best := l.next(now)
 			l.turns++
-			if delete(stuck, best); best != young {
+			delete(stuck, best)
+			if best != young {
 				l.take(young)
 			}
 		}

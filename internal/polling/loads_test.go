@@ -8,16 +8,17 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
-// kindOf is how long the tasks of a kind last: log-normally.
-type kindOf struct {
-	share, median, sigma float64 // Of all tasks; seconds.
+func lasting(share, median, sigma float64) bound.Kind {
+	return bound.Kind{Share: share, Median: median, Sigma: sigma}
 }
 
 var (
-	oneKind   = []kindOf{{1, 4, 0.8}}
-	fiveKinds = []kindOf{{0.5, 1.5, 0.3}, {0.1, 2, 0.3}, {0.2, 3, 0.3}, {0.1, 10, 0.3}, {0.1, 20, 0.3}}
+	oneKind   = []bound.Kind{lasting(1, 4, 0.8)}
+	fiveKinds = []bound.Kind{lasting(0.5, 1.5, 0.3), lasting(0.1, 2, 0.3), lasting(0.2, 3, 0.3), lasting(0.1, 10, 0.3), lasting(0.1, 20, 0.3)}
 )
 
 // hinted is which kind the scheduler is given of a task.
@@ -32,10 +33,18 @@ const (
 
 // mixed is a load of tasks of some kinds, at a rate or, if that is zero, one after the other.
 type mixed struct {
-	kinds []kindOf
+	kinds []bound.Kind
 	hints hinted
 	tasks int
 	rate  float64
+}
+
+var mixedLoads = []mixed{
+	{oneKind, noHints, 400, 0}, {fiveKinds, allHints, 400, 0},
+	{oneKind, noHints, 2000, 2}, {oneKind, noHints, 2000, 5}, {oneKind, noHints, 2000, 10},
+	{fiveKinds, noHints, 2000, 2}, {fiveKinds, noHints, 2000, 5}, {fiveKinds, noHints, 2000, 10}, {fiveKinds, noHints, 2000, 15},
+	{fiveKinds, allHints, 2000, 2}, {fiveKinds, allHints, 2000, 5}, {fiveKinds, allHints, 2000, 10}, {fiveKinds, allHints, 2000, 15},
+	{fiveKinds, halfHints, 2000, 10}, {fiveKinds, wrongHints, 2000, 10},
 }
 
 func (m mixed) String() string {
@@ -50,23 +59,23 @@ func (m mixed) String() string {
 }
 
 // draw draws a task: its kind, and how long it lasts.
-func draw(rng *rand.Rand, kinds []kindOf) (kind int, lasts time.Duration) {
+func draw(rng *rand.Rand, kinds []bound.Kind) (kind int, lasts time.Duration) {
 	left := rng.Float64()
 	for kind = range kinds {
-		if left -= kinds[kind].share; left < 0 {
+		if left -= kinds[kind].Share; left < 0 {
 			break
 		}
 	}
 	k := kinds[kind]
-	seconds := min(k.median*math.Exp(k.sigma*rng.NormFloat64()), 60)
+	seconds := min(k.Median*math.Exp(k.Sigma*rng.NormFloat64()), 60)
 	return kind, time.Duration(seconds * float64(time.Second))
 }
 
 // follow plays the load with 20 slots and a round trip of 20 ms. The first fifth of the
 // tasks, in which the scheduler learns, and the last tenth count for nothing.
-func (m mixed) follow(t *testing.T, prepare func(*cloud), seed uint64) (o outcomes) {
+func (m mixed) follow(t *testing.T, planner planner, seed uint64) (o outcomes) {
 	inCloud(t, seed, func(c *cloud) {
-		prepare(c)
+		c.s.planner = planner
 		for k := range m.tasks {
 			kind, lasts := draw(c.rng, m.kinds)
 			hint := ""
@@ -87,6 +96,27 @@ func (m mixed) follow(t *testing.T, prepare func(*cloud), seed uint64) (o outcom
 		o = c.lateOf(m.tasks/5, m.tasks-m.tasks/10)
 	})
 	return o
+}
+
+// bound returns the least mean latency, in seconds: with all slots busy, or if the
+// tasks come one after the other, for so many calls of each.
+func (m mixed) bound(calls float64) float64 {
+	const roundTrip = 0.02
+	if m.rate > 0 {
+		calls = MaxSlots / (Window.Seconds() + roundTrip) / m.rate
+	}
+	return bound.Latency(m.kinds, m.hints == allHints, calls) + roundTrip
+}
+
+// over plays the load with several seeds.
+func (m mixed) over(t *testing.T, planner planner, seeds int) (sum outcomes) {
+	for seed := range uint64(seeds) {
+		o := m.follow(t, planner, seed)
+		sum.mean += o.mean / float64(seeds)
+		sum.p99 += o.p99 / float64(seeds)
+		sum.calls += o.calls / float64(seeds)
+	}
+	return sum
 }
 
 // lateOf is late of the tasks with these keys.

@@ -68,7 +68,8 @@ func (e *entry[K]) level(now time.Duration) (level int, until time.Duration) {
 	age, from := (now - e.born).Seconds(), markOf(e.since()-e.born)
 	next := e.kind.plan.next(1, from)
 	for level < levelCount-1 && next <= age {
-		if level++; level < levelCount-1 {
+		level++
+		if level < levelCount-1 {
 			next = e.kind.plan.next(level+1, from)
 		}
 	}

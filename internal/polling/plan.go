@@ -122,7 +122,7 @@ func (h *hazard) solveAt(level int, price float64, survive, lived *[bandCount]fl
 		case band == bandCount-1:
 			ahead[band] = math.Expm1(y) / rate
 		case at <= bandStarts[band+1] && root < 1:
-			ahead[band] = math.Expm1(y)*lived[band] + survive[band]*ahead[band+1]
+			ahead[band] = math.Expm1(y)*lived[band] + survive[band]*ahead[band+1] //nolint:gosec // This is not the last band.
 		default:
 			at, ahead[band] = soonest(price, band, survive, lived, &ahead)
 		}

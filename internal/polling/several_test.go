@@ -1,0 +1,93 @@
+package polling
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// sharer is one of several programs with the same key, with more tasks than it can poll.
+type sharer struct{ answered, refused int }
+
+// share starts a scheduler at a gateway, and counts what becomes of its calls.
+func (g *gateway) share(t *testing.T) (*sharer, *Scheduler[int]) {
+	t.Helper()
+	one := new(sharer)
+	s, err := New(MaxSlots, func(_ int, turn *Turn[int]) {
+		pass(10 * time.Millisecond)
+		outcome, counted := InProgress, &one.answered
+		if !g.arrive() {
+			outcome, counted = Throttled, &one.refused
+		}
+		g.mu.Lock()
+		*counted++
+		g.mu.Unlock()
+		pass(10 * time.Millisecond)
+		turn.Return(outcome, 0)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	for key := range 900 {
+		s.Track(Task[int]{Key: key, Bucket: home, Age: time.Second})
+	}
+	return one, s
+}
+
+// Several programs with the same key share the quota: few calls are throttled, and each, also one that comes
+// later, has some of it after a minute.
+func TestSeveralPrograms(t *testing.T) {
+	for _, n := range []int{2, 4, 8} {
+		t.Run(fmt.Sprint(n, " programs, and one that comes later"), func(t *testing.T) {
+			var answered, refused, least, most, late float64
+			const seeds = 2
+			least = 100
+			for seed := range seeds {
+				synctest.Test(t, func(t *testing.T) {
+					g := &gateway{}
+					var all []*sharer
+					add := func() {
+						one, s := g.share(t)
+						all = append(all, one)
+						time.AfterFunc(time.Duration(8-len(all)/(n+1)*4)*time.Minute, s.Stop)
+					}
+					for range n {
+						add()
+						pass(time.Duration(97+13*seed) * time.Millisecond)
+					}
+					over := func(from, to time.Duration) {
+						pass(from)
+						g.mu.Lock()
+						for _, one := range all {
+							*one = sharer{}
+						}
+						g.mu.Unlock()
+						pass(to - from)
+						g.mu.Lock()
+						defer g.mu.Unlock()
+						for _, one := range all {
+							answered += float64(one.answered)
+							refused += float64(one.refused)
+							share := float64(one.answered) / (to - from).Seconds() / (MaxSlots / float64(len(all)))
+							least, most = min(least, share), max(most, share)
+							if one == all[len(all)-1] && len(all) > n {
+								late += share / seeds
+							}
+						}
+					}
+					over(time.Minute, 4*time.Minute)
+					add()
+					over(time.Minute, 3*time.Minute)
+					pass(2 * time.Minute)
+				})
+			}
+			throttled := refused / (answered + refused)
+			t.Logf("throttled %.1f %%, shares %.2f to %.2f of the even one, newcomer %.2f", 100*throttled, least, most, late)
+			if throttled > 0.03 || least < 0.2 || late < 0.5 {
+				t.Errorf("throttled %.1f %%, least share %.2f of the even one, newcomer %.2f", 100*throttled, least, late)
+			}
+		})
+	}
+}
