@@ -12,6 +12,8 @@ import (
 	"text/template"
 	"time"
 	"unicode/utf8"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 //go:embed page.md.tmpl
@@ -47,6 +49,7 @@ type section struct {
 type comparison struct {
 	Seeds int
 	Rows  [][]string
+	Kinds [][]string // By kinds of tasks, with the bound.
 	Notes []string
 }
 
@@ -108,7 +111,7 @@ func seconds(s float64) string { return fmt.Sprintf("%.2f", s) }
 func sections(results []result, all []load) []section {
 	of := make([]section, len(all))
 	for i, l := range all {
-		head := []string{"strategy", "mean s", "p50 s", "p99 s", "makespan/bound", "calls/task", "throttled", "given up", "undecided", "wrong", "status writes/task"}
+		head := []string{"strategy", "mean s", "mean/bound", "p50 s", "p99 s", "makespan/bound", "calls/task", "throttled", "given up", "undecided", "wrong", "status writes/task"}
 		rows := [][]string{append(head, l.failures.columns()...)}
 		for _, r := range results {
 			if r.load.name == l.name {
@@ -130,10 +133,21 @@ func (r result) row() []string {
 		writes = seconds(r.writes)
 	}
 	return []string{
-		r.strategy, seconds(r.mean()), seconds(r.quantile(0.5)), seconds(r.quantile(0.99)), makespan, seconds(r.calls),
+		r.strategy, seconds(r.mean()), r.overBound(), seconds(r.quantile(0.5)), seconds(r.quantile(0.99)), makespan, seconds(r.calls),
 		strconv.Itoa(r.throttled), strconv.Itoa(r.gaveUp), strconv.Itoa(r.undecided), strconv.Itoa(r.wrong), writes,
 		seconds(r.probes), seconds(r.recovery),
 	}
+}
+
+// overBound returns the ratio of the mean latency to the least that is possible without knowing
+// when a task ends; nothing if no bound is known.
+func (r result) overBound() string {
+	if l := r.load; l.rate == 0 || l.stuck > 0 || l.twoRegions || !l.undisturbed() {
+		return ""
+	}
+	calls := quota / (time.Second + roundTrip).Seconds() / r.load.rate
+	least := bound.Latency([]bound.Kind{{Share: 1, Median: medianSeconds, Sigma: sigma}}, true, calls)
+	return seconds(r.mean() / (least + roundTrip.Seconds()))
 }
 
 func (l load) describe() string {
