@@ -163,7 +163,7 @@ func (v virtual) byDraw(t *testing.T) string {
 func TestOrderBesideStuckTasks(t *testing.T) {
 	for _, v := range virtualLoads[:6] {
 		t.Run(v.String(), func(t *testing.T) {
-			ours, robin := v.over(t, orders[0].planner, false, 2), v.over(t, orders[2].planner, false, 2)
+			ours, robin := v.over(t, orders[0].planner, false, 1), v.over(t, orders[2].planner, false, 1)
 			limit := 1.05 * robin.mean
 			if v.stuck > 0 {
 				limit = robin.mean / 5

@@ -51,7 +51,7 @@ func odd(c *cloud, outcome Outcome, percent int) func(int, string) Outcome {
 // An odd request that always fails slows no other.
 func TestOddRequest(t *testing.T) {
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
-		for rate, seeds := range map[float64]int{5: 3, 0.5: 30} {
+		for rate, seeds := range map[float64]int{5: 2, 0.5: 30} {
 			t.Run(fmt.Sprintf("outcome %d beside %v tasks a second", outcome, rate), func(t *testing.T) {
 				compare(t, rate, seeds, 0.04, func(c *cloud) {
 					c.fails = odd(c, outcome, 0)

@@ -30,7 +30,7 @@ func (g *gateway) share(t *testing.T) (*sharer, *Scheduler[int]) {
 		t.Fatal(err)
 	}
 	s.Start()
-	for key := range 900 {
+	for key := range 400 { // More than half of the quota polls in the longest interval.
 		s.Track(Task[int]{Key: key, Bucket: home, Age: time.Second})
 	}
 	return one, s
