@@ -123,10 +123,9 @@ func (s *Scheduler[K]) Track(task Task[K]) {
 	s.dispatch(s.add(task, now))
 }
 
-// Rename lets the calls of the tasks that of picks count for another bucket than before from now on,
-// since the account of their key has another name. Turns of the old bucket still come back to it. The
-// two may be one account, whose name was not known before: the new bucket grants nothing while calls of
-// the old one may count for it.
+// Rename lets the calls of the tasks that of picks count for another bucket from now on, since the
+// account of their key has another name. Turns of the old bucket still come back to it. The two may be
+// one account: the new bucket grants nothing while calls of the old one may count for it.
 func (s *Scheduler[K]) Rename(from, to Bucket, of func(K) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -147,9 +146,7 @@ func (s *Scheduler[K]) Rename(from, to Bucket, of func(K) bool) {
 			continue
 		}
 		s.remove(e, now)
-		s.add(Task[K]{
-			Key: key, Bucket: to, Region: e.lane.gate.region, Tenant: e.tenant.name, Kind: e.kind.name, Age: now - e.born, Polled: e.answered != never,
-		}, now)
+		s.add(Task[K]{key, to, e.lane.gate.region, e.tenant.name, e.kind.name, now - e.born, e.answered != never}, now)
 	}
 	s.dispatch(b)
 }
