@@ -193,7 +193,8 @@ func (c *crowd) revoked(ctx context.Context, namespace string, page *scalePage) 
 		}
 	}
 	page.Goals = append(page.Goals,
-		goal{load: name, what: "writes a second in 10 s, events among them, at most", limit: 250, measured: most.writes},
+		// A status and an event, of each task that is enqueued for the others and of each call.
+		goal{load: name, what: "writes a second in 10 s, events among them, at most", limit: 2 * (100 + hosts*quota), measured: most.writes},
 		// A call under way has a connection, and that two goroutines.
 		goal{load: name, what: "goroutines at most", limit: 150 + 3*hosts*quota, measured: most.goroutines},
 		goal{load: name, what: "file descriptors at most", limit: 50 + hosts*quota, measured: most.descriptors},
