@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"io"
 	"log"
@@ -29,6 +30,8 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	flag.Parse()
+	_ = flag.Set("test.parallel", "32") // They wait for leases and polls; they do not work.
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "e2e-")
 		if err != nil {
