@@ -193,7 +193,9 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err != nil {
 		return err
 	}
-	mgr, err := newManager(ctx, cluster, &s, namespace)
+	ctx, lost := context.WithCancelCause(ctx)
+	defer lost(nil)
+	mgr, err := newManager(ctx, cluster, &s, namespace, &lease{lost: lost})
 	if err != nil {
 		return err
 	}
@@ -211,7 +213,10 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err := controllers.SetupCLBTaskController(mgr, api, sources, s.controller); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
 		return err
 	}
-	return start(ctx, mgr)
+	if err := start(ctx, mgr); err != nil || !errors.Is(context.Cause(ctx), errLeaseLost) {
+		return err
+	}
+	return errLeaseLost
 }
 
 // start runs the manager until ctx ends. While its cache is not filled it does not notice
@@ -244,7 +249,7 @@ func (s *settings) namespace() (string, error) {
 
 // newManager makes the controller-runtime manager: cache, leader election, metrics
 // and probes. It leaves out the namespaces that it may not watch.
-func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespace string) (ctrl.Manager, error) {
+func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespace string, lock *lease) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -257,7 +262,7 @@ func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespac
 	if s.manager.Metrics.SecureServing {
 		s.manager.Metrics.FilterProvider = filters.WithAuthenticationAndAuthorization
 	}
-	s.manager.LeaderElectionNamespace = namespace
+	s.manager.LeaderElectionNamespace, s.manager.LeaderElectionResourceLockInterface = namespace, lock
 	// The process ends then, too, and the next leader waits before its first call.
 	s.manager.LeaderElectionReleaseOnCancel = true
 	// The lease is released after that, so it must end before the kubelet kills the pod.
@@ -266,5 +271,5 @@ func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespac
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	return mgr, errors.Join(mgr.AddHealthzCheck("ping", healthz.Ping), leftOut.AddTo(mgr))
+	return mgr, errors.Join(lock.open(cluster, mgr, &s.manager), mgr.AddHealthzCheck("ping", healthz.Ping), leftOut.AddTo(mgr))
 }

@@ -73,7 +73,7 @@ func TestCrash(t *testing.T) {
 			r = operate()
 			soon(g, func() []string { return l.open(everyEnd()) }).Should(BeEmpty(), r.text)
 			g.Expect(sky.Stats().Accounts["id-some"].Peak).To(BeNumerically("<=", slots))
-			soon(g, l.changes).Should(Equal(api.acceptances("PATCH clbtasks/status")), "each status that was written changes something")
+			soon(g, func() int { return api.acceptances("PATCH clbtasks/status") - l.changes() }).Should(BeZero(), "writes that change nothing")
 			l.check()
 		})
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -89,6 +90,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if holds && !served {
 		g.drop()
+	}
+	if r.Method != http.MethodGet { // A write goes on if the client is killed, and is counted.
+		r = r.WithContext(context.WithoutCancel(r.Context()))
 	}
 	g.next.ServeHTTP(&answer{w, func(status int) {
 		if status < http.StatusBadRequest {
