@@ -73,7 +73,8 @@ func TestCrash(t *testing.T) {
 			r = operate()
 			soon(g, func() []string { return l.open(everyEnd()) }).Should(BeEmpty(), r.text)
 			g.Expect(sky.Stats().Accounts["id-some"].Peak).To(BeNumerically("<=", slots))
-			soon(g, func() int { return api.acceptances("PATCH clbtasks/status") - l.changes() }).Should(BeZero(), "writes that change nothing")
+			soon(g, func() int { return api.acceptances(patches) - l.changes() }).Should(BeZero(), "writes that change nothing")
+			l.unpolled()
 			l.check()
 		})
 	}

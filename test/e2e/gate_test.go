@@ -13,6 +13,7 @@ import (
 	"regexp"
 	"sync"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/rest"
 )
@@ -30,6 +31,7 @@ type gate struct {
 	held     chan struct{} // Closed when the request is there.
 	release  chan struct{} // Closed when it may be dropped.
 	shut     chan struct{} // While it is not nil: closed when the gate is opened again.
+	slow     time.Duration // What each request takes longer.
 }
 
 // step is a moment of a request: when it arrives, or when it was served and the answer has
@@ -79,14 +81,13 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.mu.Lock()
 	g.arrived[kind]++
 	holds := g.holding.kind == kind && g.holding.nth == g.arrived[kind]
-	served, shut := g.holding.served, g.shut
+	served, shut, slow := g.holding.served, g.shut, g.slow
 	g.mu.Unlock()
 	if shut != nil {
-		select {
-		case <-shut:
-		case <-r.Context().Done():
-			panic(http.ErrAbortHandler)
-		}
+		pause(r, shut)
+	}
+	if slow > 0 {
+		pause(r, time.After(slow))
 	}
 	if holds && !served {
 		g.drop()
@@ -104,6 +105,15 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			g.drop()
 		}
 	}}, r)
+}
+
+// pause lets a request wait for something.
+func pause[T any](r *http.Request, until <-chan T) {
+	select {
+	case <-until:
+	case <-r.Context().Done():
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // drop holds a request, and drops it when that is over.
@@ -132,6 +142,13 @@ func (g *gate) stall() (open func()) {
 		g.shut = nil
 		close(shut)
 	})
+}
+
+// delay lets each request take longer.
+func (g *gate) delay(by time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.slow = by
 }
 
 // arrivals and acceptances return how many requests of a kind have come, and were

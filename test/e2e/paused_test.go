@@ -15,8 +15,8 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
-// A leader that was stopped for longer than its lease ends when it goes on. It writes nothing then, and
-// spends no more than a second's quota beside the next one.
+// A leader that was stopped for longer than its lease ends when it goes on. Then no status that it
+// writes is accepted, and it spends no more than a second's quota beside the next one.
 func TestPausedLeader(t *testing.T) {
 	t.Parallel()
 	g := NewWithT(t)
@@ -54,13 +54,13 @@ func TestPausedLeader(t *testing.T) {
 	g.Expect(old.process.Process.Signal(syscall.SIGSTOP)).To(Succeed())
 	soon(g, func() []string { return l.open(all) }).Should(BeEmpty(), next.text)
 
-	written, called, resumed := api.arrivals("PATCH clbtasks/status"), calls.Load(), time.Now()
+	written, called, resumed := api.acceptances(patches), calls.Load(), time.Now()
 	g.Expect(called).To(beSome)
 	g.Expect(old.process.Process.Signal(syscall.SIGCONT)).To(Succeed())
 	g.Expect(old.process.Wait()).To(MatchError("exit status 1"), old.text)
 	t.Logf("it ended %v after it went on, with %d calls", time.Since(resumed), calls.Load()-called)
-	g.Expect(calls.Load()-called).To(BeNumerically("<=", slots))
-	g.Expect(api.arrivals("PATCH clbtasks/status")).To(Equal(written), "statuses that it has written since")
+	g.Expect(calls.Load() - called).To(BeNumerically("<=", slots))
+	g.Expect(api.acceptances(patches)).To(Equal(written), "statuses of it that were accepted since")
 	g.Expect(sky.Stats().Accounts["both"].Peak).To(BeNumerically("<=", 2*slots))
 	l.check()
 }

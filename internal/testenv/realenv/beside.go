@@ -36,7 +36,7 @@ type Beside struct {
 
 // StartBeside starts a second kube-apiserver, without CRDs.
 func (c *Cluster) StartBeside() (*Beside, error) {
-	port, err := net.Listen("tcp", "127.0.0.1:0") // Only its number counts.
+	port, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // Only its number counts.
 	if err != nil {
 		return nil, err
 	}
@@ -44,12 +44,12 @@ func (c *Cluster) StartBeside() (*Beside, error) {
 	_ = port.Close()
 	certificates := c.environment.ControlPlane.APIServer.CertDir
 	b := &Beside{Config: rest.CopyConfig(c.Config), program: filepath.Join(c.Assets, "kube-apiserver")}
-	b.Config.Host = "127.0.0.1:" + number
+	b.Config.Host = "https://127.0.0.1:" + number
 	b.args = []string{
 		"--etcd-servers=" + c.etcd(), "--etcd-prefix=/beside", "--bind-address=127.0.0.1", "--secure-port=" + number,
 		"--cert-dir=" + certificates, "--client-ca-file=" + filepath.Join(certificates, "client-cert-auth-ca.crt"),
 		"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
-		"--service-account-issuer=https://" + b.Config.Host, "--service-account-key-file=" + filepath.Join(certificates, "sa-signer.crt"),
+		"--service-account-issuer=" + b.Config.Host, "--service-account-key-file=" + filepath.Join(certificates, "sa-signer.crt"),
 		"--service-account-signing-key-file=" + filepath.Join(certificates, "sa-signer.key"),
 	}
 	if err := b.Start(); err != nil {
@@ -67,25 +67,29 @@ func (b *Beside) Start() error {
 	if err := b.process.Start(); err != nil {
 		return err
 	}
-	served, err := rest.HTTPClientFor(b.Config)
+	requests, err := rest.HTTPClientFor(b.Config)
 	if err != nil {
 		return errors.Join(err, b.Kill())
 	}
 	err = wait.PollUntilContextTimeout(context.Background(), 50*time.Millisecond, time.Minute, true, func(ctx context.Context) (bool, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+b.Config.Host+"/readyz", http.NoBody)
-		if err != nil {
-			return false, err
-		}
-		response, err := served.Do(request)
-		if err != nil {
-			return false, nil
-		}
-		return response.StatusCode == http.StatusOK, response.Body.Close()
+		return b.ready(ctx, requests), nil
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %s", errors.Join(err, b.Kill()), said.Bytes())
 	}
 	return nil
+}
+
+func (b *Beside) ready(ctx context.Context, requests *http.Client) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.Config.Host+"/readyz", http.NoBody)
+	if err != nil {
+		return false
+	}
+	response, err := requests.Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.StatusCode == http.StatusOK
 }
 
 // Kill ends it at once.
