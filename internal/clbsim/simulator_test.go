@@ -211,6 +211,7 @@ func TestLog(t *testing.T) {
 	s, now := newTestSimulator(Config{LogLimit: 4})
 	want := Call{
 		At: *now, Region: "ap-guangzhou", Service: "clb", Action: "DescribeTaskStatus", Host: "clb.tencentcloudapi.com", TaskID: "0", Language: "en-US",
+		Client: "192.0.2.1:1234", Account: "AKIDtest",
 		RequestID: poll(t, s, "0").RequestID, Code: "InvalidParameter",
 	}
 	if call := s.Calls()[0]; call != want || len(want.RequestID) != len(simulated)+36 {

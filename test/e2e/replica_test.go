@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,15 +85,24 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 	return r
 }
 
+// lastPort is below those that the system gives to connections, one of which might take a port that
+// is free before a replica listens there.
+var lastPort atomic.Int32
+
+func init() { lastPort.Store(20_000 + int32(os.Getpid()%10_000)) } //nolint:gosec // It fits.
+
 // freeAddress returns an address on this machine that nobody listens at.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	port, err := net.Listen("tcp", "127.0.0.1:0") // Only its number counts.
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		address := fmt.Sprint("127.0.0.1:", lastPort.Add(1))
+		if port, err := net.Listen("tcp", address); err == nil {
+			_ = port.Close()
+			return address
+		}
 	}
-	_ = port.Close()
-	return port.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // readiness returns what its readiness says: "ok", or what is not.
