@@ -119,6 +119,8 @@ func (s *simulation) disturbCloud() {
 		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusBadGateway},
 		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusOK, Body: "<html>"},
 		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusOK, Body: `{"Response": {"Status": 0}}`},
+		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusOK, Body: `{"Response": {"Status": 3, "RequestId": "call"}}`},
+		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusOK, Body: `{"Response": {"Status": 2, "RequestId": "call", "LoadBalancerIds": ["lb-2"], "Message": "So far."}}`},
 		{Kind: clbsim.HTTPResponse, StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"3"}}},
 		{Kind: clbsim.ErrorCode, Code: "InternalError"},
 		{Kind: clbsim.ErrorCode, Code: "FailedOperation"},
@@ -127,6 +129,7 @@ func (s *simulation) disturbCloud() {
 		{Kind: clbsim.ErrorCode, Code: "AuthFailure.SignatureExpire"},
 		{Kind: clbsim.ErrorCode, Code: "AuthFailure.SecretIdNotFound"},
 		{Kind: clbsim.ErrorCode, Code: "ResourceUnavailable"},
+		{Kind: clbsim.ErrorCode, Code: unknownTask},
 	}
 	fault := pick(s.random, faults)
 	fault.Share = 1 - s.random.Float64()
@@ -197,6 +200,9 @@ var edits = []func(*simulation){
 			`{"completionTime":"2000-01-01T00:00:00Z"}`, `{"loadBalancerIds":["lb-2"]}`,
 			`{"conditions":[{"type":"Own","status":"True","reason":"Own","message":"","lastTransitionTime":"2000-01-01T00:00:00Z"}]}`,
 		})
+		s.seen.Lock()
+		s.life[task.UID].foreign = true
+		s.seen.Unlock()
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+task.ResourceVersion+`"},"status":`+status+`}`))
 		if err := client.IgnoreNotFound(s.client.Status().Patch(s.Context(), task, patch)); err != nil && !apierrors.IsConflict(err) {
 			s.Error(err)
@@ -235,12 +241,17 @@ func (s *simulation) remove(task *v1alpha1.CLBTask) {
 	}
 }
 
-// replaceObjects deletes an object and creates one of its name for another request.
+// replaceObjects deletes an object and creates one of its name, for the same request or another one.
 func (s *simulation) replaceObjects() {
 	task := s.any()
 	if task == nil {
 		return
 	}
 	s.remove(task)
-	s.apply("request-0", named(task.Name), in(task.Namespace))
+	spec, same := task.Spec, s.random.IntN(2) == 0
+	s.apply("request-0", named(task.Name), in(task.Namespace), func(t *v1alpha1.CLBTask) {
+		if same {
+			t.Spec = spec
+		}
+	})
 }

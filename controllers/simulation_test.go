@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
@@ -35,7 +34,12 @@ const (
 	// soonDecided is the same for tasks that nothing befalls. It takes two minutes to
 	// believe that nobody knows a request.
 	soonDecided = 150 * time.Second
+	// knownWithin is how long after its creation a request may be unknown: well within the
+	// grace, since a poll of an odd request backs off.
+	knownWithin = time.Minute
 )
+
+var simulatedRegions = []string{region, "ap-shanghai", "ap-beijing"}
 
 // simulation is the whole operator with the real SDK, while the cloud and the API server
 // misbehave, replicas come and go, keys are replaced and users change their minds. A seed
@@ -51,7 +55,7 @@ type simulation struct {
 	faults   int          // That have begun.
 	ended    atomic.Int64 // That have ended.
 	objects  int
-	requests map[string]simulatedRequest // By ID, or by the deal name of an order.
+	requests map[simulatedName]simulatedRequest
 	log      *tail
 
 	seen sync.Mutex // Of what follows.
@@ -59,10 +63,13 @@ type simulation struct {
 	uids []types.UID // Of what is there, in order of creation.
 }
 
-// simulatedRequest is one that the cloud knows.
+// simulatedName is what a request is known by.
+type simulatedName struct{ service, region, id, deal string }
+
+// simulatedRequest is one that the cloud knows, or will know soon.
 type simulatedRequest struct {
-	ends   time.Time // Zero for never.
-	failed bool
+	task clbsim.Task
+	ends time.Time // Zero for never.
 }
 
 // TestSimulation plays lives of tasks under random faults. A failure names its seed:
@@ -92,7 +99,7 @@ func TestSimulation(t *testing.T) {
 			withAccount(t, func(a *account) {
 				s := &simulation{
 					account: a, random: rand.New(rand.NewPCG(seed, 1)), elects: seed%2 == 0, log: new(tail),
-					requests: map[string]simulatedRequest{}, life: map[types.UID]*life{},
+					requests: map[simulatedName]simulatedRequest{}, life: map[types.UID]*life{},
 				}
 				s.play()
 				lives.Add(int64(len(s.life)))
@@ -110,7 +117,8 @@ func (s *simulation) play() {
 		s.cluster.DisableWatchList()
 	}
 	for i := range 4 {
-		s.secrets.set(fmt.Sprint("namespace-", i), "own", s.add(fmt.Sprint("AKIDown", i), func(c *clbsim.Credential) { c.Account = fmt.Sprint("300/40", i) }))
+		namespace := fmt.Sprint("namespace-", i)
+		s.secrets.set(namespace, "own", s.add(fmt.Sprint("AKIDown", i), func(c *clbsim.Credential) { c.Account = ownAccount(namespace) }))
 	}
 	s.replaceKey()
 	s.begin()
@@ -143,6 +151,9 @@ func (s *simulation) play() {
 	s.resume()
 	s.wait(time.Until(s.lastEnd()) + soonDecided)
 	s.checkDecided()
+	s.checkPace()
+	s.checkSuspended()
+	s.checkEnd()
 	s.checkCalls()
 	s.checkWrites()
 	for len(s.replicas) > 0 {
@@ -170,7 +181,7 @@ func pick[T any](random *rand.Rand, from []T) T { return from[random.IntN(len(fr
 // create adds a request and an object for it, or an object for one that others follow.
 func (s *simulation) create() {
 	id := fmt.Sprint("request-", s.objects)
-	task := clbsim.Task{ID: id, LoadBalancerIDs: []string{"lb-1"}}
+	task := clbsim.Task{ID: id, Product: clbsim.CLB, Region: pick(s.random, simulatedRegions), LoadBalancerIDs: []string{"lb-1"}}
 	vary := []func(*v1alpha1.CLBTask){named(fmt.Sprint("task-", s.objects)), in(fmt.Sprint("namespace-", s.random.IntN(4)))}
 	s.objects++
 	switch s.random.IntN(10) {
@@ -193,13 +204,17 @@ func (s *simulation) create() {
 		id = fmt.Sprint("request-", s.random.IntN(s.objects-1))
 	case kind == 2: // It does not end.
 		task.Result = clbsim.Stuck
-		s.know(task)
+		s.know(task, 0)
 	default:
 		task.Duration = s.lasting(20 * time.Second)
 		if s.random.IntN(5) == 0 {
 			task.Result, task.Message = clbsim.Failed, "No room."
 		}
-		s.know(task)
+		var late time.Duration
+		if s.random.IntN(5) == 0 { // It becomes known after it was returned.
+			late = time.Duration(s.random.Int64N(int64(knownWithin)))
+		}
+		s.know(task, late)
 	}
 	if s.random.IntN(10) == 0 {
 		vary = append(vary, withDeadline(1+s.random.Int64N(120)))
@@ -207,25 +222,23 @@ func (s *simulation) create() {
 	if s.random.IntN(20) == 0 {
 		vary = append(vary, suspend(true))
 	}
-	s.apply(id, append(vary, inRegion(pick(s.random, []string{region, "ap-shanghai", "ap-beijing"})))...)
+	s.apply(id, append(vary, inRegion(task.Region))...)
 }
 
-// know lets the cloud know a request.
-func (s *simulation) know(task clbsim.Task) {
-	s.sim.AddTask(task)
-	request := simulatedRequest{failed: task.Result == clbsim.Failed}
+// know lets the cloud know a request after some time.
+func (s *simulation) know(task clbsim.Task, late time.Duration) {
+	request := simulatedRequest{task: task}
 	if task.Result != clbsim.Stuck {
-		request.ends = time.Now().Add(task.Duration)
+		request.ends = time.Now().Add(late + task.Duration)
 	}
+	time.AfterFunc(late, func() { s.sim.AddTask(task) })
 	s.seen.Lock()
 	defer s.seen.Unlock()
-	if task.Product == clbsim.GWLB {
-		s.requests["gwlb/"+task.ID] = request
-		return
-	}
-	s.requests[task.ID] = request
+	name := simulatedName{service: task.Product, region: task.Region, id: task.ID}
+	s.requests[name] = request
 	if task.DealName != "" {
-		s.requests[task.DealName] = request
+		name.id, name.deal = "", task.DealName
+		s.requests[name] = request
 	}
 }
 
@@ -255,17 +268,4 @@ func (s *simulation) mend() {
 		s.end(0)
 	}
 	s.resume()
-}
-
-// resume lets all tasks be polled.
-func (s *simulation) resume() {
-	for _, task := range s.all() {
-		if !task.Spec.Suspend {
-			continue
-		}
-		patch := client.RawPatch(types.MergePatchType, []byte(`{"spec":{"suspend":false}}`))
-		if err := client.IgnoreNotFound(s.client.Patch(s.Context(), &task, patch)); err != nil {
-			s.Fatal(err)
-		}
-	}
 }
