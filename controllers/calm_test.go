@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -69,11 +70,24 @@ func (s *simulation) checkPolls(since time.Time, least, most int) {
 	}
 }
 
-// checkPace checks that tasks are polled every half a minute if they are old, and once more if somebody asks for it.
+// checkPace checks that tasks are polled every half a minute if they are old, and once more if somebody asks
+// for it, and that they end at their deadlines.
 func (s *simulation) checkPace() {
 	begun := time.Now()
+	for i := range 5 {
+		task := clbsim.Task{Product: clbsim.CLB, Region: region, ID: fmt.Sprint("deadline-", i), Result: clbsim.Stuck}
+		s.know(task, 0)
+		s.apply(task.ID, withDeadline(90+5*int64(i)))
+	}
 	s.wait(2 * time.Minute)
 	s.checkPolls(begun, 3, 8)
+	for _, task := range s.all() {
+		if start, end := task.Status.StartTime, task.Status.CompletionTime; strings.HasPrefix(task.Name, "deadline-") {
+			if deadline := time.Duration(task.Spec.ActiveDeadlineSeconds) * time.Second; start == nil || end == nil || end.Sub(start.Time) > deadline+2*time.Second {
+				s.Errorf("%s has a deadline of %v, and reads %+v", task.Name, deadline, task.Status)
+			}
+		}
+	}
 	forced := time.Now()
 	s.patch(s.open(), fmt.Sprintf(`{"metadata":{"annotations":{%q:"last"}}}`, v1alpha1.AnnotationReconcileRequestedAt))
 	s.wait(soon)
@@ -100,7 +114,7 @@ func (s *simulation) checkSuspended() {
 	}
 }
 
-// checkEnd checks that the end of an old task is noticed by the next poll.
+// checkEnd checks that the end of a task is noticed by the next poll, and written although others write.
 func (s *simulation) checkEnd() {
 	for _, request := range slices.Collect(maps.Values(s.requests)) {
 		if task := request.task; task.Result == clbsim.Stuck {
@@ -108,6 +122,37 @@ func (s *simulation) checkEnd() {
 			s.know(task, 0)
 		}
 	}
-	s.wait(time.Minute)
+	s.cluster.SetLag(2 * time.Second)
+	for i := range 10 {
+		s.patch(s.open(), fmt.Sprintf(`{"metadata":{"labels":{"edit":"%d"}}}`, i))
+		s.wait(2 * time.Second)
+	}
+	s.cluster.SetLag(0)
+	s.wait(40 * time.Second)
+	s.checkDecided()
+}
+
+// checkReplaced checks that nothing is left of a request that no object names any more.
+func (s *simulation) checkReplaced() {
+	named := map[simulatedName]int{}
+	all := s.all()
+	for i := range all {
+		named[requestOf(&all[i])]++
+	}
+	all = slices.DeleteFunc(all, func(task v1alpha1.CLBTask) bool {
+		return named[requestOf(&task)] > 1 || task.Status.Phase != v1alpha1.PhaseSucceeded || task.Spec.TTLSecondsAfterFinished != nil
+	})
+	all = all[:min(len(all), 10)]
+	begun := time.Now()
+	for i := range all {
+		s.remove(&all[i])
+		s.apply("", func(t *v1alpha1.CLBTask) { t.Name, t.Namespace, t.Spec = all[i].Name, all[i].Namespace, all[i].Spec })
+	}
+	s.wait(soon)
+	for i := range all {
+		if calls := s.callsFor(&all[i]); len(calls) == 0 || calls[len(calls)-1].At.Before(begun) {
+			s.Errorf("%s was created again, and not polled", all[i].Name)
+		}
+	}
 	s.checkDecided()
 }

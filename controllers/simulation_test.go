@@ -154,6 +154,7 @@ func (s *simulation) play() {
 	s.checkPace()
 	s.checkSuspended()
 	s.checkEnd()
+	s.checkReplaced()
 	s.checkCalls()
 	s.checkWrites()
 	for len(s.replicas) > 0 {
