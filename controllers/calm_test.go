@@ -12,6 +12,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/matrix"
 )
 
 // What is left of a simulation when nothing goes wrong any more are tasks that do not end. Now the
@@ -95,12 +96,34 @@ func (s *simulation) checkPace() {
 	s.checkDecided()
 }
 
-// checkSuspended checks that what is suspended is not polled, and then polled as if it was new.
+// checkProblem checks that all objects show a problem of their account, whether or not they are polled.
+func (s *simulation) checkProblem() {
+	s.sim.AddFault(clbsim.Fault{Kind: clbsim.ErrorCode, Code: "AuthFailure.UnauthorizedOperation"})
+	s.wait(time.Minute)
+	for _, task := range s.open() {
+		if task.Status.Conditions[0].Reason != v1alpha1.ReasonAccessDenied {
+			s.Errorf("nobody may poll, and %s reads %+v", task.Name, task.Status)
+		}
+	}
+	s.sim.ClearFaults()
+	s.wait(time.Minute)
+}
+
+// checkSuspended checks that what is suspended is not polled, and then polled as if it was new. A foreign
+// write, which causes no reconcile, is found by the resync.
 func (s *simulation) checkSuspended() {
 	s.patch(s.open(), `{"spec":{"suspend":true}}`)
 	s.wait(soon)
 	begun := time.Now()
+	for _, task := range s.open() {
+		s.writeStatus(&task, `{"phase":"Running"}`)
+	}
 	s.wait(10 * time.Minute)
+	for _, task := range s.open() {
+		if matrix.Row(task.Status) != matrix.Suspended {
+			s.Errorf("%s is suspended, and reads %+v", task.Name, task.Status)
+		}
+	}
 	if polls := s.polls(begun); len(polls) > 0 {
 		s.Errorf("although all is suspended or decided there are the polls %+v", polls)
 	}
@@ -145,8 +168,7 @@ func (s *simulation) checkReplaced() {
 	all = all[:min(len(all), 10)]
 	begun := time.Now()
 	for i := range all {
-		s.remove(&all[i])
-		s.apply("", func(t *v1alpha1.CLBTask) { t.Name, t.Namespace, t.Spec = all[i].Name, all[i].Namespace, all[i].Spec })
+		s.replace(&all[i], all[i].Spec)
 	}
 	s.wait(soon)
 	for i := range all {
@@ -154,5 +176,34 @@ func (s *simulation) checkReplaced() {
 			s.Errorf("%s was created again, and not polled", all[i].Name)
 		}
 	}
+	s.checkDecided()
+}
+
+// checkTakenOver checks objects that take the name of another one: while nobody watches, while that waits for
+// the end of its TTL, and while the operator deletes it.
+func (s *simulation) checkTakenOver() {
+	const ttl = 8 * time.Second
+	for _, name := range []string{"unseen", "waiting", "deleted"} {
+		task := clbsim.Task{Product: clbsim.CLB, Region: region, LoadBalancerIDs: []string{"lb-1"}}
+		task.ID = "next-" + name
+		s.know(task, 0)
+		if task.ID = name; name == "unseen" {
+			task.Result = clbsim.Stuck
+		}
+		s.know(task, 0)
+		s.apply(name, func(t *v1alpha1.CLBTask) { t.Spec.TTLSecondsAfterFinished = new(int64(ttl / time.Second)) })
+	}
+	replace := func(name string) {
+		s.replace(s.get(name), v1alpha1.CLBTaskSpec{RequestID: "next-" + name, Region: region})
+	}
+	s.wait(ttl / 2)
+	s.cluster.Expire(func() { replace("unseen") })
+	replace("waiting")
+	s.cluster.SetLatency(2 * time.Second) // The deletion takes that twice: it reads the object first.
+	s.wait(time.Until(s.get("deleted").Status.CompletionTime.Add(ttl + 3*time.Second)))
+	replace("deleted")
+	s.wait(2 * time.Second)
+	s.cluster.SetLatency(0)
+	s.wait(soon)
 	s.checkDecided()
 }

@@ -195,18 +195,11 @@ var edits = []func(*simulation){
 		if task == nil || task.Status.Phase.Final() {
 			return
 		}
-		status := pick(s.random, []string{
+		s.writeStatus(task, pick(s.random, []string{
 			`{"phase":"Pending"}`, `{"phase":"Running"}`, `{"phase":"Suspended"}`, `null`, `{"observedGeneration":1000}`, `{"message":"x","apiRequestId":"y"}`,
 			`{"completionTime":"2000-01-01T00:00:00Z"}`, `{"loadBalancerIds":["lb-2"]}`,
 			`{"conditions":[{"type":"Own","status":"True","reason":"Own","message":"","lastTransitionTime":"2000-01-01T00:00:00Z"}]}`,
-		})
-		s.seen.Lock()
-		s.life[task.UID].foreign = true
-		s.seen.Unlock()
-		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+task.ResourceVersion+`"},"status":`+status+`}`))
-		if err := client.IgnoreNotFound(s.client.Status().Patch(s.Context(), task, patch)); err != nil && !apierrors.IsConflict(err) {
-			s.Error(err)
-		}
+		}))
 	},
 }
 
@@ -241,17 +234,26 @@ func (s *simulation) remove(task *v1alpha1.CLBTask) {
 	}
 }
 
-// replaceObjects deletes an object and creates one of its name, for the same request or another one.
+// replaceObjects replaces an object, for the same request or another one.
 func (s *simulation) replaceObjects() {
-	task := s.any()
-	if task == nil {
-		return
+	if task := s.any(); task != nil {
+		s.replace(task, pick(s.random, []v1alpha1.CLBTaskSpec{task.Spec, {RequestID: "request-0", Region: region}}))
 	}
+}
+
+// replace deletes an object and creates one of its name.
+func (s *simulation) replace(task *v1alpha1.CLBTask, spec v1alpha1.CLBTaskSpec) {
 	s.remove(task)
-	spec, same := task.Spec, s.random.IntN(2) == 0
-	s.apply("request-0", named(task.Name), in(task.Namespace), func(t *v1alpha1.CLBTask) {
-		if same {
-			t.Spec = spec
-		}
-	})
+	s.apply(task.Name, in(task.Namespace), func(t *v1alpha1.CLBTask) { t.Spec = spec })
+}
+
+// writeStatus is a foreign write of a status, onto the object as it was read.
+func (s *simulation) writeStatus(task *v1alpha1.CLBTask, status string) {
+	s.seen.Lock()
+	s.life[task.UID].foreign = true
+	s.seen.Unlock()
+	patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"resourceVersion":"`+task.ResourceVersion+`"},"status":`+status+`}`))
+	if err := client.IgnoreNotFound(s.client.Status().Patch(s.Context(), task, patch)); err != nil && !apierrors.IsConflict(err) {
+		s.Error(err)
+	}
 }

@@ -152,9 +152,11 @@ func (s *simulation) play() {
 	s.wait(time.Until(s.lastEnd()) + soonDecided)
 	s.checkDecided()
 	s.checkPace()
+	s.checkProblem()
 	s.checkSuspended()
 	s.checkEnd()
 	s.checkReplaced()
+	s.checkTakenOver()
 	s.checkCalls()
 	s.checkWrites()
 	for len(s.replicas) > 0 {
