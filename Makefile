@@ -63,13 +63,13 @@ test: envtest ## Run all tests of all modules, against a real API server.
 	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-main test-simulation test-gitops test-chart test-plugin
 
 .PHONY: test-main
-test-main: envtest ## Run the tests of the main module, with the race detector but for the pure functions of internal/lifecycle.
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -vet=off $$(go list ./... | grep -v internal/lifecycle)
-	@go test -vet=off ./internal/lifecycle
+test-main: envtest ## Run the tests of the main module, with the race detector; those that compute figures without it.
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -short -vet=off ./...
+	@go test -vet=off ./internal/lifecycle ./internal/polling
 
 .PHONY: test-simulation
 test-simulation: ## Play 10,000 lives of CLBTasks under random faults, in virtual time.
-	@$(MAKE) --no-print-directory soak SEEDS=40
+	@$(MAKE) --no-print-directory soak SEEDS=33
 
 .PHONY: soak
 soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 270 lives each. One line a minute.

@@ -173,6 +173,7 @@ func randomScript(rng *rand.Rand) []byte {
 // No waiter is misled by any life.
 func TestProperty(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		explore(t, randomScript(rng))
@@ -193,4 +194,13 @@ func FuzzProperty(f *testing.F) {
 	f.Add([]byte{stepPoll, 0, inProgress, stepPoll, notFound, eight | every30s, stepRestart, 0, 0, stepPoll, notFound, eight | every30s, stepWait, 100, 100, stepPoll, notFound, 0})
 	f.Add([]byte{stepPoll, denied, eight, stepAround, unreachable, eight, stepPoll, denied + 1, eight | 1, stepPoll, 0, eight | every30s})
 	f.Fuzz(explore)
+}
+
+// skipStatistics skips a test of many lives beside the race detector: nothing here runs in
+// parallel with itself.
+func skipStatistics(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it plays many lives: see the Makefile")
+	}
 }

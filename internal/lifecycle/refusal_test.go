@@ -125,6 +125,7 @@ func TestConfirmationAfterAnswer(t *testing.T) {
 
 // What is not about the request ends nothing.
 func TestNotAboutRequest(t *testing.T) {
+	skipStatistics(t)
 	for p := range problems {
 		if !isAboutRequest(p) {
 			t.Run(string(p), func(t *testing.T) {

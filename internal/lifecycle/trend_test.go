@@ -172,6 +172,7 @@ func (g *gallop) run(total time.Duration, share float64, p clb.Problem, shown bo
 
 // At twenty polls a second.
 func TestFullRate(t *testing.T) {
+	skipStatistics(t)
 	for _, p := range []clb.Problem{clb.ProblemAPIUnreachable, clb.ProblemThrottled, clb.ProblemAccessDenied} {
 		for _, share := range []float64{0, 0.01, 0.05, 0.3} {
 			t.Run(fmt.Sprintf("%s: a share of %v that fails is not shown, all is, and that is over within 15 s", p, share), func(t *testing.T) {
@@ -215,6 +216,7 @@ func TestCalm(t *testing.T) {
 // At low rates, too, what comes and goes at random costs few writes.
 func TestFlapping(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	const mostAnHour = 25
 	for sentence, failures := range map[string][]Observation{
 		"refused":      {notFound},

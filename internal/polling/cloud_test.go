@@ -167,3 +167,12 @@ func (c *cloud) between(region string, from, to time.Duration) (calls []call) {
 	}
 	return calls
 }
+
+// skipStatistics skips a test of figures beside the race detector, which makes it slow and
+// finds nothing in it that others do not show.
+func skipStatistics(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it computes figures: see the Makefile")
+	}
+}

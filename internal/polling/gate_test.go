@@ -21,6 +21,7 @@ func always(outcome Outcome, region string) func(int, string) Outcome {
 // If every second call fails at random tasks are decided a call or two later, however
 // many tenants share the region.
 func TestHalfFails(t *testing.T) {
+	skipStatistics(t)
 	half := func(c *cloud) func(int, string) Outcome {
 		return func(int, string) Outcome {
 			if c.luck.IntN(2) == 0 {
@@ -85,6 +86,7 @@ func TestHalfFails(t *testing.T) {
 
 // If every call fails a region is probed once a second and is back within five.
 func TestAllFail(t *testing.T) {
+	skipStatistics(t)
 	const outage = time.Minute
 	for sentence, test := range map[string]struct {
 		tenants int
@@ -138,6 +140,7 @@ func TestAllFail(t *testing.T) {
 
 // A region that fails does not slow the others of its bucket.
 func TestRegionFails(t *testing.T) {
+	skipStatistics(t)
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed} {
 		t.Run(fmt.Sprint("outcome ", outcome), func(t *testing.T) {
 			compare(t, 5, 5, 0.04, func(c *cloud) {

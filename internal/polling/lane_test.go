@@ -50,6 +50,7 @@ func odd(c *cloud, outcome Outcome, percent int) func(int, string) Outcome {
 
 // An odd request that always fails slows no other.
 func TestOddRequest(t *testing.T) {
+	skipStatistics(t)
 	for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {
 		for rate, seeds := range map[float64]int{5: 2, 0.5: 30} {
 			t.Run(fmt.Sprintf("outcome %d beside %v tasks a second", outcome, rate), func(t *testing.T) {
@@ -76,6 +77,7 @@ func TestOddRequest(t *testing.T) {
 
 // A crowd of odd requests slows no other tenant.
 func TestOddCrowd(t *testing.T) {
+	skipStatistics(t)
 	for _, crowd := range []int{20, 1000} {
 		for _, tenants := range []int{1, 5, 50} {
 			for _, outcome := range []Outcome{EndpointFailed, AccountFailed, Refused} {

@@ -39,6 +39,7 @@ func (g *gateway) share(t *testing.T) (*sharer, *Scheduler[int]) {
 // Several programs with the same key share the quota: few calls are throttled, and each, also one that comes
 // later, has some of it after a minute.
 func TestSeveralPrograms(t *testing.T) {
+	skipStatistics(t)
 	for _, n := range []int{2, 4, 8} {
 		t.Run(fmt.Sprint(n, " programs, and one that comes later"), func(t *testing.T) {
 			var answered, refused, least, most, late float64

@@ -16,7 +16,7 @@ import (
 
 var (
 	compareSeed     = flag.Uint64("compare.seed", 0, "the seed of the random requests to the API servers")
-	compareRequests = flag.Int("compare.requests", 1000, "how many there are")
+	compareRequests = flag.Int("compare.requests", 500, "how many there are")
 )
 
 // The API server in memory, on which the tests in virtual time rest, does what the real one does.
