@@ -60,16 +60,16 @@ release: $(KUSTOMIZE) $(HELM) $(CYCLONEDX_GOMOD) ## Write the release VERSION to
 
 .PHONY: test
 test: envtest ## Run all tests of all modules, against a real API server.
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-main test-simulation test-gitops test-chart test-plugin
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target test-main test-long test-gitops test-chart test-plugin
 
 .PHONY: test-main
-test-main: envtest ## Run the tests of the main module, with the race detector; those that compute figures without it.
+test-main: envtest ## Run the tests of the main module, with the race detector.
 	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -short -vet=off ./...
-	@go test -vet=off ./internal/lifecycle ./internal/polling
 
-.PHONY: test-simulation
-test-simulation: ## Play 10,000 lives of CLBTasks under random faults, in virtual time.
-	@$(MAKE) --no-print-directory soak SEEDS=33
+.PHONY: test-long
+test-long: ## Run, without the race detector, the tests of many polls that test-main leaves out, and play 10,000 lives under random faults.
+	@GOGC=400 go test -vet=off ./internal/lifecycle ./internal/polling
+	@GOGC=400 go test -vet=off ./controllers -skip '^TestControllers$$' -simulate.seeds=33
 
 .PHONY: soak
 soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 270 lives each. One line a minute.

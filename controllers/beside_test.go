@@ -33,6 +33,7 @@ func (b *bubble) oddBeside(p clb.Problem, n, namespaces int, vary ...func(*v1alp
 // What fails shows no problem on tasks that are answered beside it.
 func TestOthersFailBeside(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	for _, test := range []struct {
 		problem         clb.Problem
 		odd, namespaces int
@@ -74,6 +75,7 @@ func TestOthersFailBeside(t *testing.T) {
 // requests of its namespace fail and close the gate to it.
 func TestDeadlineBesideOdd(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	for _, p := range []clb.Problem{clb.ProblemQueryRefused, clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
 		t.Run(string(p), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -100,6 +102,7 @@ func TestDeadlineBesideOdd(t *testing.T) {
 // A task that was answered beside a problem shows it if it is answered no more.
 func TestOutageAfterBeside(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	for _, p := range []clb.Problem{clb.ProblemAPIUnavailable, clb.ProblemAccessDenied} {
 		t.Run(string(p), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

@@ -171,3 +171,12 @@ func (b *bubble) says(name, want string) {
 		}
 	}
 }
+
+// skipStatistics skips a test of many polls beside the race detector, which makes it slow and finds
+// nothing in it that others do not show.
+func skipStatistics(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("it counts many polls: see the Makefile")
+	}
+}

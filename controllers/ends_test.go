@@ -39,6 +39,7 @@ func TestOneRefusalEndsNothing(t *testing.T) {
 
 func TestAnAPIThatFailsEndsNothing(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	for _, p := range []clb.Problem{clb.ProblemQueryRefused, clb.ProblemAPIUnavailable, clb.ProblemAPIUnreachable, clb.ProblemUnexpectedAnswer, clb.ProblemAccessDenied, clb.ProblemThrottled, clb.ProblemEndpointRefused} {
 		t.Run(fmt.Sprint("it fails with ", p, " for an hour"), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

@@ -277,6 +277,7 @@ func TestTTLOfDeleted(t *testing.T) {
 // A backlog is worked off sweep by sweep.
 func TestTTLBacklog(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	inBubble(t, func(b *bubble) {
 		stop := b.operate()
 		const n = 400

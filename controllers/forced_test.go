@@ -79,6 +79,7 @@ func TestForcedPoll(t *testing.T) {
 // held up.
 func TestForcedPollsAreBounded(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		for _, id := range []string{"task", "other"} {
@@ -223,6 +224,7 @@ func TestForcedPollEndsBackoff(t *testing.T) {
 // Objects of one request share what is forced.
 func TestForcedPollOfSharedRequest(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	inBubble(t, func(b *bubble) {
 		b.operate()
 		b.cloud.add("task", -1)

@@ -83,6 +83,7 @@ func half(p clb.Problem) func(clb.TaskQuery) *clb.Error {
 
 func TestEverySecondPollFails(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	for _, p := range []clb.Problem{clb.ProblemAPIUnavailable, clb.ProblemUnexpectedAnswer} {
 		t.Run(fmt.Sprint(p, " at random, while five tasks a second begin"), func(t *testing.T) {
 			inBubble(t, func(b *bubble) {
@@ -169,6 +170,7 @@ func TestProblemsAreShownAndEnd(t *testing.T) {
 // A region that fails slows no other.
 func TestFailingRegion(t *testing.T) {
 	t.Parallel()
+	skipStatistics(t)
 	lateWith := func(t *testing.T, fault func(clb.TaskQuery) *clb.Error) (late []time.Duration) {
 		inBubble(t, func(b *bubble) {
 			b.operate()
@@ -203,6 +205,7 @@ func TestFailingRegion(t *testing.T) {
 }
 
 func TestInventedRegions(t *testing.T) {
+	skipStatistics(t)
 	const invented = 2000
 	inBubble(t, func(b *bubble) {
 		b.operate()
