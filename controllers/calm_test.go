@@ -1,8 +1,10 @@
 package controllers_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -53,6 +55,13 @@ func (s *simulation) resume() {
 	s.patch(suspended, `{"spec":{"suspend":false}}`)
 }
 
+// refuse lets the cloud know no request for some time. That ends no task that it has answered for.
+func (s *simulation) refuse(lasts time.Duration) {
+	s.sim.AddFault(clbsim.Fault{Kind: clbsim.ErrorCode, Code: unknownTask})
+	s.wait(lasts)
+	s.sim.ClearFaults()
+}
+
 // checkPolls checks how often each unfinished task was polled since a time.
 func (s *simulation) checkPolls(since time.Time, least, most int) {
 	polls := map[simulatedName]map[string]int{}
@@ -90,9 +99,17 @@ func (s *simulation) checkPace() {
 		}
 	}
 	forced := time.Now()
+	s.cluster.SetFault(func(r *http.Request) error { // A poll is forced once, even if that cannot be written.
+		if r.Method == http.MethodPatch {
+			return errors.New("connection reset")
+		}
+		return nil
+	})
 	s.patch(s.open(), fmt.Sprintf(`{"metadata":{"annotations":{%q:"last"}}}`, v1alpha1.AnnotationReconcileRequestedAt))
 	s.wait(soon)
 	s.checkPolls(forced, 1, 3)
+	s.cluster.SetFault(nil)
+	s.wait(2 * soon)
 	s.checkDecided()
 }
 

@@ -142,8 +142,10 @@ func (s *simulation) play() {
 		s.tend()
 	}
 	s.mend()
+	s.refuse(100 * time.Second)
 	s.wait(time.Until(s.lastEnd()) + decidedWithin)
 	s.checkDecided()
+	s.refuse(40 * time.Second)
 	// What is created now has its verdict soon.
 	for range 20 {
 		s.create()
