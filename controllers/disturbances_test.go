@@ -60,19 +60,32 @@ func (s *simulation) disturbReplica() {
 		s.end(s.anyReplica())
 	case kind == 2 && s.elects:
 		link := s.replicas[s.anyReplica()].link
+		held := time.Now()
 		link.Hold()
-		s.later(link.Release)
+		s.later(func() {
+			link.Release()
+			s.together(held)
+		})
 		return
 	case kind == 2:
 		return
 	case !s.elects: // A leader that does not know yet that it is none any more.
+		begun := time.Now()
 		s.begin()
 		s.wait(s.lasting(5 * time.Second))
 		s.end(0)
+		s.together(begun)
 		return
 	}
 	s.wait(s.lasting(5 * time.Second))
 	s.begin()
+}
+
+// together notes that several replicas may have polled since a time. The calls of one that is held arrive late.
+func (s *simulation) together(since time.Time) {
+	s.seen.Lock()
+	defer s.seen.Unlock()
+	s.several = append(s.several, period{since, time.Now().Add(5 * time.Second)})
 }
 
 const rival = "rival"

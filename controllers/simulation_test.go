@@ -61,7 +61,11 @@ type simulation struct {
 	seen sync.Mutex // Of what follows.
 	life map[types.UID]*life
 	uids []types.UID // Of what is there, in order of creation.
+	// several is when more than one replica may have polled.
+	several []period
 }
+
+type period struct{ from, to time.Time }
 
 // simulatedName is what a request is known by.
 type simulatedName struct{ service, region, id, deal string }
@@ -153,6 +157,7 @@ func (s *simulation) play() {
 	s.resume()
 	s.wait(time.Until(s.lastEnd()) + soonDecided)
 	s.checkDecided()
+	s.checkWrites()
 	s.checkPace()
 	s.checkProblem()
 	s.checkSuspended()
@@ -160,7 +165,6 @@ func (s *simulation) play() {
 	s.checkReplaced()
 	s.checkTakenOver()
 	s.checkCalls()
-	s.checkWrites()
 	for len(s.replicas) > 0 {
 		s.end(0)
 	}

@@ -132,9 +132,10 @@ func (s *simulation) refused(task *v1alpha1.CLBTask) bool {
 		case c.Code == "" && c.Fault == "":
 			r = row{answered: true}
 		case c.Code == unknownTask:
-			if r.count++; r.count == 1 {
+			if r.count == 0 {
 				r.first = c.At
 			}
+			r.count++
 			lasting := 30 * time.Second
 			if r.answered {
 				lasting = 10 * time.Minute
