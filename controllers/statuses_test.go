@@ -63,7 +63,7 @@ func (s *simulation) wrong(l *life, before, after *v1alpha1.CLBTask) string {
 		return "does not say what the cloud answered"
 	case reason == v1alpha1.ReasonDeadlineExceeded && !was.Phase.Final() && !s.expired(l, after):
 		return "gives the task up too early"
-	case is.Phase == v1alpha1.PhaseUnknown && !was.Phase.Final() && !s.refused(after):
+	case is.Phase == v1alpha1.PhaseUnknown && !was.Phase.Final() && !s.refused(l, after):
 		return "gives the request up too early"
 	}
 	return ""
@@ -111,9 +111,9 @@ func (s *simulation) expired(l *life, task *v1alpha1.CLBTask) bool {
 }
 
 // refused reports whether a replica was told three times in a row, for half a minute and after the grace,
-// that nobody knows a request: for ten minutes if it had heard of the request before. The grace is that of
-// the first object of the request.
-func (s *simulation) refused(task *v1alpha1.CLBTask) bool {
+// that nobody knows a request: for ten minutes if it had heard of the request before, for this object. The
+// grace is that of the first object of the request.
+func (s *simulation) refused(of *life, task *v1alpha1.CLBTask) bool {
 	born := time.Now()
 	for _, l := range s.life {
 		if requestOf(l.last) == requestOf(task) && l.born.Before(born) {
@@ -130,7 +130,7 @@ func (s *simulation) refused(task *v1alpha1.CLBTask) bool {
 		r := rows[c.Client]
 		switch {
 		case c.Code == "" && c.Fault == "":
-			r = row{answered: true}
+			r = row{answered: !c.At.Before(of.born)}
 		case c.Code == unknownTask:
 			if r.count == 0 {
 				r.first = c.At
