@@ -123,8 +123,11 @@ func (s *simulation) checkDecided() {
 		if task.Status.ObservedGeneration != task.Generation {
 			s.Errorf("the status of %s speaks of generation %d, not of %d", task.Name, task.Status.ObservedGeneration, task.Generation)
 		}
-		if token := task.Annotations[v1alpha1.AnnotationReconcileRequestedAt]; token != task.Status.LastHandledReconcileAt || task.Spec.TTLSecondsAfterFinished != nil {
-			s.Errorf("%s names the token %q, and not %q, or its TTL is over", task.Name, task.Status.LastHandledReconcileAt, token)
+		if token := task.Annotations[v1alpha1.AnnotationReconcileRequestedAt]; token != task.Status.LastHandledReconcileAt {
+			s.Errorf("%s names the token %q, and not %q", task.Name, task.Status.LastHandledReconcileAt, token)
+		}
+		if ttl := task.Spec.TTLSecondsAfterFinished; ttl != nil && phase.Final() && time.Since(task.Status.CompletionTime.Time) > time.Duration(*ttl)*time.Second+expiredWithin {
+			s.Errorf("the TTL of %s is over: %d s after %v", task.Name, *ttl, task.Status.CompletionTime)
 		}
 	}
 }

@@ -31,6 +31,9 @@ const (
 	// decidedWithin is the time after the last fault and the end of the last task by which
 	// each task has its verdict: the resync that finds what was missed, and some polls.
 	decidedWithin = 15 * time.Minute
+	// expiredWithin is how long after its TTL an object is there at most. The next sweep finds a TTL
+	// that was set after the end.
+	expiredWithin = 6 * time.Minute
 	// soonDecided is the same for tasks that nothing befalls. It takes two minutes to
 	// believe that nobody knows a request.
 	soonDecided = 150 * time.Second
