@@ -89,7 +89,7 @@ func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Creden
 // is free before a replica listens there.
 var lastPort atomic.Int32
 
-func init() { lastPort.Store(20_000 + int32(os.Getpid()%10_000)) }
+func init() { lastPort.Store(20_000 + int32(os.Getpid()*101%10_000)) } // Another run may be beside this one.
 
 // freeAddress returns an address on this machine that nobody listens at.
 func freeAddress(t *testing.T) string {
