@@ -10,7 +10,7 @@ ARG GOPROXY
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
-COPY main.go lease.go ./
+COPY main.go ./
 COPY api api
 COPY controllers controllers
 COPY internal internal

@@ -32,6 +32,7 @@ import (
 	"github.com/clbtask/clbtask-operator/controllers"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clb/credentials"
+	"github.com/clbtask/clbtask-operator/internal/lease"
 	"github.com/clbtask/clbtask-operator/internal/version"
 )
 
@@ -129,9 +130,9 @@ func (s *settings) bindLeaderElection(flags *flag.FlagSet) {
 
 // validateLeaderElection refuses what client-go would panic about.
 func (s *settings) validateLeaderElection() error {
-	lease, renew, retry := *s.manager.LeaseDuration, *s.manager.RenewDeadline, *s.manager.RetryPeriod
-	if retry <= 0 || renew < 2*retry || lease <= renew {
-		return fmt.Errorf("a lease of %v, to be renewed within %v by attempts every %v: give --leader-election-lease-duration more than --leader-election-renew-deadline, and that at least twice --leader-election-retry-period", lease, renew, retry)
+	duration, renew, retry := *s.manager.LeaseDuration, *s.manager.RenewDeadline, *s.manager.RetryPeriod
+	if retry <= 0 || renew < 2*retry || duration <= renew {
+		return fmt.Errorf("a lease of %v, to be renewed within %v by attempts every %v: give --leader-election-lease-duration more than --leader-election-renew-deadline, and that at least twice --leader-election-retry-period", duration, renew, retry)
 	}
 	return nil
 }
@@ -195,7 +196,7 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	}
 	ctx, lost := context.WithCancelCause(ctx)
 	defer lost(nil)
-	mgr, err := newManager(ctx, cluster, &s, namespace, &lease{lost: lost})
+	mgr, err := newManager(ctx, cluster, &s, namespace, lease.New(lost))
 	if err != nil {
 		return err
 	}
@@ -213,10 +214,10 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 	if err := controllers.SetupCLBTaskController(mgr, api, sources, s.controller); err != nil { //nolint:contextcheck // What it sets up lives as long as the manager.
 		return err
 	}
-	if err := start(ctx, mgr); err != nil || !errors.Is(context.Cause(ctx), errLeaseLost) {
+	if err := start(ctx, mgr); err != nil || !errors.Is(context.Cause(ctx), lease.ErrLost) {
 		return err
 	}
-	return errLeaseLost
+	return lease.ErrLost
 }
 
 // start runs the manager until ctx ends. While its cache is not filled it does not notice
@@ -249,7 +250,7 @@ func (s *settings) namespace() (string, error) {
 
 // newManager makes the controller-runtime manager: cache, leader election, metrics
 // and probes. It leaves out the namespaces that it may not watch.
-func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespace string, lock *lease) (ctrl.Manager, error) {
+func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespace string, lock *lease.Lock) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
 	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1alpha1.AddToScheme(scheme)); err != nil {
 		return nil, err
@@ -271,5 +272,5 @@ func newManager(ctx context.Context, cluster *rest.Config, s *settings, namespac
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	return mgr, errors.Join(lock.open(cluster, mgr, &s.manager), mgr.AddHealthzCheck("ping", healthz.Ping), leftOut.AddTo(mgr))
+	return mgr, errors.Join(lock.Open(cluster, mgr, &s.manager), mgr.AddHealthzCheck("ping", healthz.Ping), leftOut.AddTo(mgr))
 }
