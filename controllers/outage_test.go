@@ -70,6 +70,9 @@ func mean(all []time.Duration) time.Duration {
 
 func p99(all []time.Duration) time.Duration { return all[len(all)*99/100] }
 
+// slowest returns the mean of the slowest tenth: of few tasks, p99 is chance.
+func slowest(all []time.Duration) time.Duration { return mean(all[len(all)*9/10:]) }
+
 // half fails every second poll at random.
 func half(p clb.Problem) func(clb.TaskQuery) *clb.Error {
 	random := rand.New(rand.NewPCG(3, 4))
@@ -198,9 +201,9 @@ func TestFailingRegion(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("mean %v with a region that fails, %v without", mean(with), mean(without))
-	if mean(with) > mean(without)*11/10+50*time.Millisecond || p99(with) > p99(without)*3/2 {
-		t.Errorf("mean %v, p99 %v with a region that fails; %v, %v without", mean(with), p99(with), mean(without), p99(without))
+	t.Logf("mean %v, slowest tenth %v with a region that fails; %v, %v without", mean(with), slowest(with), mean(without), slowest(without))
+	if mean(with) > mean(without)*11/10+50*time.Millisecond || slowest(with) > slowest(without)*3/2 {
+		t.Error("a region that fails slows another")
 	}
 }
 

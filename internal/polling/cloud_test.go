@@ -123,7 +123,7 @@ func (c *cloud) arrive(first, n int, rate float64, region string) {
 }
 
 // late returns how many seconds after their ends the tasks of a region, or all, were
-// found to have ended: the mean, the 99th percentile, and how many were not.
+// found to have ended, and how many were not.
 func (c *cloud) late(region string) (o outcomes, undecided int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -138,14 +138,20 @@ func (c *cloud) late(region string) (o outcomes, undecided int) {
 			o.calls += float64(j.polls)
 		}
 	}
+	if len(late) == 0 {
+		return o, undecided
+	}
+	o.calls /= float64(len(late))
 	slices.Sort(late)
-	for _, seconds := range late {
-		o.mean += seconds / float64(len(late))
-	}
-	if len(late) > 0 {
-		o.p99, o.calls = late[len(late)*99/100], o.calls/float64(len(late))
-	}
+	o.mean, o.slowest, o.p99 = mean(late), mean(late[len(late)*9/10:]), late[len(late)*99/100]
 	return o, undecided
+}
+
+func mean(all []float64) (m float64) {
+	for _, x := range all {
+		m += x / float64(len(all))
+	}
+	return m
 }
 
 // decided waits until all tasks that end are found to have ended.

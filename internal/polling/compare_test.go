@@ -99,6 +99,7 @@ func (v virtual) String() string {
 // outcomes is what came of a load.
 type outcomes struct {
 	mean, p99 float64 // Seconds from a task's end to its detection.
+	slowest   float64 // The mean of the slowest tenth: of few tasks, p99 is chance.
 	calls     float64 // A task, of those that end.
 }
 

@@ -125,10 +125,9 @@ func (c *cloud) lateOf(first, end int) (o outcomes) {
 	for k := first; k < end; k++ {
 		j := c.tasks[k]
 		late = append(late, j.found.Sub(j.end).Seconds())
-		o.mean += late[k-first] / float64(end-first)
 		o.calls += float64(j.polls) / float64(end-first)
 	}
 	slices.Sort(late)
-	o.p99 = late[len(late)*99/100]
+	o.mean, o.p99 = mean(late), late[len(late)*99/100]
 	return o
 }
