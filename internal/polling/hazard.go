@@ -13,9 +13,9 @@ const (
 	firstBand = 50 * time.Millisecond
 	// nearby is how many bands on each side count for a band, too: if polls are
 	// far apart the answers do not separate one band from the next. Where few tasks
-	// finish it takes the bands of a wider surrounding.
+	// finish it takes the bands of a wider surrounding: ages from half to twice as high.
 	nearby      = 3
-	surrounding = 8
+	surrounding = perDouble
 )
 
 const (
@@ -24,6 +24,9 @@ const (
 	// steepest is how much more the prior may expect of a band than of the one before. So
 	// tasks that are stuck are not expected to finish at the first age that none has reached.
 	steepest = 1.25
+	// everFew is the share of tasks that the prior expects to finish young, whatever it has learned of
+	// those before. So new tasks are polled before a crowd that is stuck, and teach that they are not.
+	everFew = 0.01
 	// leaning is how many tasks the common hazard counts for in that of a kind.
 	leaning = 5
 	// memory is how many tasks that lived through a band are remembered of it: a
@@ -165,7 +168,9 @@ func (h *hazard) estimate(now time.Duration) {
 		var rate, worth float64 // What is expected, and the seconds of watching that this counts for.
 		if h.common == nil {
 			finishes, watched := h.around(band, surrounding)
-			expected = min(priorWorth/(bandStarts[band]+1)/(priorWorth+watched), expected*steepest)
+			age := bandStarts[band] + 1
+			expected = min(priorWorth/age/(priorWorth+watched), expected*steepest)
+			expected = max(expected, everFew/(age*age))
 			rate = expected + finishes/(priorWorth+watched)
 			worth = 1 / rate // A finish.
 		} else {
