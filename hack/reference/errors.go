@@ -45,7 +45,7 @@ var subjects = map[lifecycle.Subject][2]string{
 	lifecycle.AboutRequest:  {"this request", "polls it less often, down to once in 30 s"},
 	lifecycle.AboutEndpoint: {"the API in the region", "polls the region less often, down to once a second"},
 	lifecycle.AboutAccount:  {"the account", "polls with that key less often, down to once in 8 s"},
-	lifecycle.AboutQuota:    {"the account's quota", "halves its calls a second, and raises them again while none is refused"},
+	lifecycle.AboutQuota:    {"the account's quota", "makes about half as many calls a second, and more again while none is refused"},
 }
 
 // example returns a code and a message of the API, empty for the usual ones, and a code of

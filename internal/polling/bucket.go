@@ -72,7 +72,7 @@ func newBucket[K comparable](name Bucket, slots int, planner planner, now time.D
 	}
 }
 
-func (b *bucket[K]) free() int { return b.limit.slots - b.out - len(b.coolingDown) }
+func (b *bucket[K]) free() int { return b.limit.whole() - b.out - len(b.coolingDown) }
 
 // anyDue reports whether a task is due and not parked.
 func (b *bucket[K]) anyDue() bool { return len(b.tenants.active) > 0 }
@@ -191,7 +191,7 @@ func (b *bucket[K]) gap(now time.Duration) time.Duration {
 		return 0
 	}
 	ramp := min(float64(now-b.congested)/float64(pacingAfter), 1)
-	return time.Duration(ramp * pacingShare * float64(Window) / float64(b.limit.slots))
+	return time.Duration(ramp * pacingShare * float64(Window) / b.limit.slots)
 }
 
 // pace notes that a turn is granted now. If the timer for it was late, as timers
@@ -206,7 +206,7 @@ func (b *bucket[K]) pace(now time.Duration) {
 // due task finds no slot until none has had to wait for one for a while.
 func (b *bucket[K]) trackCongestion(now time.Duration) {
 	switch {
-	case b.anyDue() && b.free() <= 0:
+	case b.anyDue() && (b.free() <= 0 || b.opens(now) > now):
 		b.lacked = now
 		if b.congested == never {
 			b.congested = now

@@ -39,8 +39,8 @@
 //
 // # Others that use the same quota
 //
-// A throttled answer halves the slots that may be used, at most once for the calls
-// of one burst, and they grow back while answers are clean (AIMD, limit.go). The
+// A throttled answer cuts the slots that may be used, at most once for the calls
+// of one burst, and they grow back while answers are clean (CUBIC, limit.go). The
 // proof stands: there are never more than R. Throttled tasks keep their places.
 //
 // # Which task is polled

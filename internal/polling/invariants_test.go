@@ -65,8 +65,8 @@ func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 	if b.out < 0 || b.out+len(b.coolingDown) > b.limit.most {
 		wrong("%d slots are out and %d cooling down, of %d", b.out, len(b.coolingDown), b.limit.most)
 	}
-	if b.limit.slots < 1 || b.limit.slots > b.limit.most {
-		wrong("%d slots may be used, of %d", b.limit.slots, b.limit.most)
+	if b.limit.slots < 1 || b.limit.whole() > b.limit.most {
+		wrong("%v slots may be used, of %d", b.limit.slots, b.limit.most)
 	}
 	for name, k := range b.kinds {
 		if k.tasks != tasks[k] || k.name != name {

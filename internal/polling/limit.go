@@ -1,38 +1,48 @@
 package polling
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
+// Slots shrink and grow as TCP's window does under CUBIC (RFC 9438), with slots for bytes and
+// seconds for round trips.
 const (
-	// probeAfter is how long a bucket stays just below where it was throttled
-	// before it tries one slot more. Each try that goes well is followed by one
-	// that is twice as large, after a quarter of the time.
-	probeAfter = 25 * time.Second
+	// keepShare is what a throttled answer leaves of the slots.
+	keepShare = 0.55
+	// cubic is how fast they grow, in slots a second³: of ten slots, what one throttled answer took is
+	// back after half a minute; all of the quota is, a good minute after others have left it.
+	cubic = 0.0001
+	// linear is how many slots a second come back at least. So one who has few of them
+	// catches up with the others.
+	linear = 0.045
 	// maxPause is the longest rest of a bucket that is throttled at one slot.
 	maxPause = 10 * time.Second
 )
 
-// limit is how many of its slots a bucket may use while others use the quota,
-// too. A throttled answer halves it. It grows back one by one with clean answers:
-// each second to just below what was in use when it was throttled, and from there
-// on by careful tries, since every try that fails costs a call, maybe one of the
-// others'.
+// limit is how many of its slots a bucket may use while others use the quota, too. A
+// throttled answer cuts it. It grows back with clean answers: soon to where it was
+// throttled, slowly around there, and then faster and faster. Those who use more are throttled
+// more often, so that programs with one key come to use the same.
 type limit struct {
-	most  int // What the bucket owns.
-	slots int // What it may use now.
-
-	known   int           // It was fine to use so many.
-	changed time.Duration // When slots last changed.
-	cut     time.Duration // When slots were last halved.
-	probe   time.Duration // How long to wait before the next try above known,
-	step    int           // and how many slots that adds.
+	most  int           // What the bucket owns.
+	slots float64       // What it may use now. A part of one counts for how turns are paced.
+	peak  float64       // What it used when it was throttled.
+	cut   time.Duration // When slots were last cut, to low.
+	low   float64
+	clean time.Duration // How long all of them were used since, and calls answered.
+	last  time.Duration // When such an answer last came.
 
 	pause   time.Duration // The last rest after it was throttled at one slot.
 	resumes time.Duration // Before that no turn is granted.
 }
 
 func newLimit(most int) limit {
-	return limit{most: most, slots: most, known: most, cut: never, resumes: never, probe: probeAfter, step: 1}
+	return limit{most: most, slots: float64(most), peak: float64(most), cut: never, last: never, resumes: never}
 }
+
+// whole returns how many slots there are now.
+func (l *limit) whole() int { return int(math.Ceil(l.slots - 1e-9)) }
 
 // throttled notes that a call granted at some time was refused for the quota,
 // while so many slots were in use. The calls of one burst are one sign: those
@@ -46,29 +56,25 @@ func (l *limit) throttled(now, granted time.Duration, used int, retryAfter time.
 		l.pause = min(max(2*l.pause, Window), maxPause)
 		l.resumes = max(l.resumes, now+l.pause)
 	}
-	used = min(used, l.slots)
-	l.slots = max(l.slots/2, 1)
-	l.known = max(used-1, l.slots)
-	l.cut, l.changed, l.probe, l.step = now, now, probeAfter, 1
+	l.low = max(l.slots*keepShare, 1)
+	l.peak, l.slots = max(min(float64(used), l.slots), l.low), l.low
+	l.cut, l.clean, l.last = now, 0, now
 }
 
-// clean notes that a call granted at some time was answered. full says that it
-// used the last slot: only then does the answer say anything about one more.
-func (l *limit) clean(now, granted time.Duration, full bool) {
+// answered notes that a call granted at some time was answered. full says that all slots
+// were in use: only then does the answer say anything about more.
+func (l *limit) answered(now, granted time.Duration, full bool) {
 	if granted < l.cut {
 		return
 	}
 	l.pause = 0
-	wait, step := Window, 1
-	if l.slots >= l.known {
-		wait, step = l.probe, l.step
-	}
-	if !full || l.slots >= l.most || now-l.changed < wait {
+	if !full || l.slots >= float64(l.most) {
+		l.last = now
 		return
 	}
-	l.slots = min(l.slots+step, l.most)
-	l.changed = now
-	if l.slots > l.known {
-		l.known, l.probe, l.step = l.slots, max(l.probe/4, Window), 2*l.step
-	}
+	l.clean += min(now-l.last, 2*Window)
+	l.last = now
+	since := l.clean.Seconds()
+	sincePeak := since - math.Cbrt((l.peak-l.low)/cubic)
+	l.slots = min(max(l.low+linear*since, l.peak+cubic*sincePeak*sincePeak*sincePeak), float64(l.most))
 }

@@ -119,7 +119,7 @@ func TestAnotherProgram(t *testing.T) {
 					t.Errorf("%d of our calls were answered, of %d that are left to us", g.answered, left)
 				}
 				g.mu.Unlock()
-				g.leave(t, time.Minute)
+				g.leave(t, 90*time.Second)
 			})
 		})
 	}
@@ -274,7 +274,7 @@ func TestQuotaUsedUp(t *testing.T) {
 		stop := busy(t, g)
 		defer stop()
 		pass(90 * time.Second)
-		g.leave(t, maxPause+probeAfter+probeAfter/2)
+		g.leave(t, maxPause+90*time.Second)
 	})
 }
 

@@ -244,13 +244,13 @@ func (s *Scheduler[K]) ring(b *bucket[K]) {
 	s.dispatch(b)
 }
 
-// spreadThrottling halves the other buckets that a throttled answer speaks of.
+// spreadThrottling cuts the slots of the other buckets that a throttled answer speaks of.
 func (s *Scheduler[K]) spreadThrottling(t *Turn[K], now time.Duration, outcome Outcome, retryAfter time.Duration) {
 	for _, other := range s.buckets {
 		name := t.entry.lane.gate.bucket.name
 		sameAccount := outcome == ThrottledAccount && other.name.Account == name.Account
 		if other.name != name && (sameAccount || outcome == ThrottledProcess) {
-			other.limit.throttled(now, t.granted, other.limit.slots, retryAfter)
+			other.limit.throttled(now, t.granted, other.limit.whole(), retryAfter)
 		}
 	}
 }
@@ -285,7 +285,7 @@ func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 		s.out++
 		b.out++
 		b.pace(now)
-		e.state, e.tried, turn.full = out, now, b.free() == 0
+		e.state, e.tried, turn.full = out, now, b.congested != never
 		e.lane.gate.grant(e, now)
 		go s.grant(e.key, turn)
 	}

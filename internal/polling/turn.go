@@ -81,7 +81,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool
 	}
 	switch outcome {
 	case InProgress, Finished, Refused:
-		b.limit.clean(now, t.granted, t.full)
+		b.limit.answered(now, t.granted, t.full)
 		t.learn(now, outcome)
 		g.clean(e.lane, now, t.probe)
 		b.answer(now)
