@@ -34,7 +34,7 @@ type History struct {
 	forced *forced
 	// beside is how many polls in a row were answered although conditions showed a
 	// problem around the request. If it reaches runLength it stays until the
-	// request has that problem itself, or it is over.
+	// request has that problem itself, or it is over, or no answer came for besideFor.
 	beside  uint8
 	refused *refusals
 	// trend is how the request's own polls go. A throttled one says nothing of it. Nil
@@ -97,6 +97,9 @@ func (h History) Observe(o Observation, around Health, now time.Time) History {
 	}
 	silent := now.Sub(h.Polled) > lastPolls
 	h.Polled = now
+	if !now.Before(h.heard().Add(besideFor)) {
+		h.beside = 0 // A single answer does not put right what others have shown since.
+	}
 	if o.Err == nil {
 		status := o.Status
 		h.Status, h.Answered, h.Unanswered, h.refused = &status, now, time.Time{}, nil
@@ -124,14 +127,18 @@ func (h History) Observe(o Observation, around Health, now time.Time) History {
 // besideUntil returns until when no problem around the request is shown for it; zero if
 // any is. Once it is answered no more, others speak for it.
 func (h History) besideUntil() time.Time {
-	switch {
-	case h.beside < runLength:
+	if h.beside < runLength {
 		return time.Time{}
-	case h.refused != nil:
-		return h.refused.when.Add(besideFor)
-	default:
-		return h.Answered.Add(besideFor)
 	}
+	return h.heard().Add(besideFor)
+}
+
+// heard returns when the last poll was sent that the API answered, if only to refuse the request.
+func (h History) heard() time.Time {
+	if h.refused != nil {
+		return h.refused.when
+	}
+	return h.Answered
 }
 
 // answered counts an answer beside a problem.

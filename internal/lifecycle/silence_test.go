@@ -37,3 +37,47 @@ func TestSilentSeries(t *testing.T) {
 		})
 	}
 }
+
+// A task that has not been answered for a minute shows the problem around it. Then a single
+// answer is no end of it, whatever was answered beside it before.
+func TestSilentBesideProblem(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		silence time.Duration // Before the last answers.
+		answers int
+		want    bool // The problem is shown.
+	}{
+		"after half a minute":                {30 * time.Second, 0, false},
+		"after a minute":                     {time.Minute, 0, true},
+		"after half a minute and one answer": {30 * time.Second, 1, false},
+		"after a minute and one answer":      {time.Minute, 1, true},
+		"after a minute and two":             {time.Minute, 2, true},
+		"after a minute and three":           {time.Minute, 3, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLife()
+			aroundFor := func(total time.Duration) {
+				for range int(total / time.Second) {
+					l.wait(time.Second)
+					l.around(denied)
+				}
+			}
+			l.poll(busy)
+			aroundFor(5 * time.Second)
+			for range runLength {
+				l.poll(busy)
+				l.around(denied)
+			}
+			if l.text() != inProgressText {
+				t.Fatalf("answered three times in a row, it reads %s", l.text())
+			}
+			aroundFor(test.silence)
+			for range test.answers {
+				l.poll(busy)
+				l.around(denied)
+			}
+			if got := l.text() != inProgressText; got != test.want {
+				t.Errorf("shown: %t, want %t: it reads %s", got, test.want, l.text())
+			}
+		})
+	}
+}
