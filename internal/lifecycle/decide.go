@@ -167,11 +167,7 @@ func (w writer) decision(next v1alpha1.CLBTaskStatus) Decision {
 
 // unfinished decides for a task that goes on.
 func unfinished(w writer, history History, health Health) Decision {
-	shown := health.shown(history, w.now)
-	if shown == nil {
-		shown = history.trend.shown(w.now)
-	}
-	switch {
+	switch shown := health.shown(history, w.now); {
 	case shown != nil:
 		return w.decision(w.trouble(shown, history))
 	case history.Status != nil:

@@ -185,19 +185,26 @@ func (h Health) Observe(o Observation, now time.Time) Health {
 	return h
 }
 
-// shown returns the problem that conditions show for a request, nil for none. A throttled
-// poll says less than a failed one. What fails around a request that is answered all
-// the same is not its problem.
+// shown returns the problem that conditions show for a request, nil for none: that of the
+// account, else of the region, else its own. A throttled poll says less than a failed one,
+// so that comes last. What fails around a request that is answered all the same is not its
+// problem.
 func (h Health) shown(history History, now time.Time) *Failure {
-	account, endpoint := h.Account.shown(now), h.Endpoint.shown(now)
+	account, endpoint, own := h.Account.shown(now), h.Endpoint.shown(now), history.trend.shown(now)
 	throttled := account != nil && About(account.Problem) == AboutQuota
-	switch beside := now.Before(history.besideUntil()); {
-	case beside && throttled:
+	if now.Before(history.besideUntil()) {
+		endpoint = nil
+		if !throttled {
+			account = nil
+		}
+	}
+	switch {
+	case account != nil && !throttled:
 		return account
-	case beside:
-		return nil
-	case account == nil || endpoint != nil && throttled:
+	case endpoint != nil:
 		return endpoint
+	case own != nil:
+		return own
 	}
 	return account
 }

@@ -193,7 +193,6 @@ func FuzzProperty(f *testing.F) {
 	f.Add([]byte{stepPoll, notFound, eight | every30s, stepPoll, 0, succeeded})
 	f.Add([]byte{stepPoll, 0, inProgress, stepPoll, notFound, eight | every30s, stepRestart, 0, 0, stepPoll, notFound, eight | every30s, stepWait, 100, 100, stepPoll, notFound, 0})
 	f.Add([]byte{stepPoll, denied, eight, stepAround, unreachable, eight, stepPoll, denied + 1, eight | 1, stepPoll, 0, eight | every30s})
-	f.Add([]byte("7107000\xc80%10"))
 	f.Fuzz(explore)
 }
 

@@ -103,6 +103,10 @@ func TestHoldDown(t *testing.T) {
 			append(every(0, second, 15, throttled), seen{16 * second, unreachable}, seen{17 * second, throttled}, seen{28 * second, unreachable}, seen{29 * second, throttled}),
 			[]string{matrix.PendingWith(clb.ProblemThrottled), matrix.PendingWith(clb.ProblemAPIUnreachable)},
 		},
+		"nor does throttling that is shown after the request's own problem, and before that of its region": {
+			[]seen{{0, rejected}, {3 * second, throttled}, {6 * second, unreachable}, {9 * second, throttled}, {12 * second, unreachable}, {15 * second, throttled}, {18 * second, unreachable}},
+			[]string{matrix.PendingWith(clb.ProblemAPIUnreachable)},
+		},
 		"the second time, a problem is over after twenty seconds": {
 			append(append(append(append([]seen{{0, busy}},
 				every(1*second, second, 2, denied)...), every(3*second, second, 11, busy)...),
