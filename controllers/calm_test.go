@@ -124,6 +124,28 @@ func (s *simulation) checkProblem() {
 	}
 	s.sim.ClearFaults()
 	s.wait(time.Minute)
+	s.checkBurst()
+}
+
+// checkBurst checks that nothing is held back any more when a problem is over: beside a task that showed it, others
+// end as fast as the quota allows.
+func (s *simulation) checkBurst() {
+	beside := slices.DeleteFunc(s.open(), func(task v1alpha1.CLBTask) bool { return accountOf(&task) != keyOwner })
+	if len(beside) == 0 {
+		return
+	}
+	request := requestOf(&beside[0])
+	for i := range 3 * simulatedSlots / 2 {
+		task := clbsim.Task{ID: fmt.Sprint("burst-", i), Product: request.service, Region: request.region, LoadBalancerIDs: []string{"lb-1"}}
+		s.know(task, 0)
+		s.apply(task.ID, named(task.ID), in(beside[0].Namespace), inRegion(task.Region), func(t *v1alpha1.CLBTask) { t.Spec.Product = beside[0].Spec.Product })
+	}
+	s.wait(soon / 2)
+	for _, task := range s.open() {
+		if strings.HasPrefix(task.Name, "burst-") {
+			s.Errorf("%s of %+v is not decided: %+v; its polls are %+v", task.Name, requestOf(&task), task.Status, s.callsFor(&task))
+		}
+	}
 }
 
 // checkSuspended checks that what is suspended is not polled, and then polled as if it was new. A foreign

@@ -34,6 +34,8 @@ var simulatedRows = func() map[string]bool {
 // unknownTask is the code that refuses a request that the cloud does not know.
 const unknownTask = "InvalidParameter"
 
+func isUnknown(c clbsim.Call) bool { return c.Code == unknownTask }
+
 // wrong returns what is wrong with a status that the operator has written, or nothing.
 func (s *simulation) wrong(l *life, before, after *v1alpha1.CLBTask) string {
 	was, is := before.Status, after.Status
@@ -61,6 +63,8 @@ func (s *simulation) wrong(l *life, before, after *v1alpha1.CLBTask) string {
 	case reason == v1alpha1.ReasonTaskSucceeded && (is.Message != "" || len(is.LoadBalancerIDs) != 1 || is.LoadBalancerIDs[0] != "lb-1"),
 		reason == v1alpha1.ReasonTaskFailed && is.Message != "No room.":
 		return "does not say what the cloud answered"
+	case reason == v1alpha1.ReasonTaskNotFound && was.Conditions[0].Reason != reason && !slices.ContainsFunc(s.callsFor(after), isUnknown):
+		return "says that the cloud does not know the request, which the cloud did not say"
 	case reason == v1alpha1.ReasonDeadlineExceeded && !was.Phase.Final() && !s.expired(l, after):
 		return "gives the task up too early"
 	case is.Phase == v1alpha1.PhaseUnknown && !was.Phase.Final() && !s.refused(l, after):
