@@ -106,6 +106,11 @@ test-image: envtest ## Build the container images and run them as a cluster woul
 test-release: $(KUSTOMIZE) $(HELM) $(CYCLONEDX_GOMOD) $(KUBECONFORM) ## Make a release twice, and check what is in it.
 	@KUSTOMIZE="$(KUSTOMIZE)" HELM="$(HELM)" CYCLONEDX_GOMOD="$(CYCLONEDX_GOMOD)" KUBECONFORM="$(KUBECONFORM)" go test -tags=release -count=1 -timeout=30m -v ./test/release
 
+.PHONY: test-upgrade
+test-upgrade: envtest ## Upgrade from FROM, a tag or commit, to this version under load, and roll back.
+	@from=$$(mktemp -d) && trap 'rm -rf "$$from"' EXIT && git archive "$(FROM)" | tar -x -C "$$from" && go -C "$$from" build -o bin/manager . && \
+		KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test ./test/e2e -count=1 -v -run '^TestUpgrade$$' -upgrade.from="$$from"
+
 .PHONY: gitops-table
 gitops-table: ## Write what test-gitops finds: docs/gitops.md, readings, dumps, health_test.yaml, quotes.
 	@$(MAKE) test-gitops GITOPS_FLAGS=-update

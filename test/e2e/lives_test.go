@@ -179,8 +179,8 @@ func (l *lives) unpolled() {
 	}
 }
 
-// check checks that no state came twice, and that no event was repeated.
-func (l *lives) check() {
+// once checks that no state came twice.
+func (l *lives) once() {
 	l.Helper()
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -189,6 +189,12 @@ func (l *lives) check() {
 			l.Errorf("%s reads the same twice: %v", name, states)
 		}
 	}
+}
+
+// check checks that no state came twice, and that no event was repeated.
+func (l *lives) check() {
+	l.Helper()
+	l.once()
 	emitted := new(eventsv1.EventList)
 	if err := l.client.List(context.WithoutCancel(l.Context()), emitted, client.InNamespace(l.namespace)); err != nil {
 		l.Fatal(err)

@@ -67,12 +67,18 @@ func key(name string) clbsim.Credential {
 // empty. It ends with the test, which shows its log if it fails.
 func start(t *testing.T, sky realenv.Cloud, kubeconfig []byte, key clbsim.Credential, flags ...string) *replica {
 	t.Helper()
+	return startProgram(t, manager, sky, kubeconfig, key, flags...)
+}
+
+// startProgram is start for another version of the program.
+func startProgram(t *testing.T, program string, sky realenv.Cloud, kubeconfig []byte, key clbsim.Credential, flags ...string) *replica {
+	t.Helper()
 	g := NewWithT(t)
 	file := filepath.Join(t.TempDir(), "kubeconfig")
 	g.Expect(os.WriteFile(file, kubeconfig, 0o600)).To(Succeed())
 	r := &replica{key: key, probes: freeAddress(t), log: gbytes.NewBuffer()}
 	flags = append([]string{"--kubeconfig=" + file, "--clb-endpoint=" + sky.URL, "--metrics-bind-address=0", "--health-probe-bind-address=" + r.probes}, flags...)
-	r.process = exec.CommandContext(t.Context(), manager, flags...)
+	r.process = exec.CommandContext(t.Context(), program, flags...)
 	r.process.Env = []string{"TENCENTCLOUD_SECRET_ID=" + key.SecretID, "TENCENTCLOUD_SECRET_KEY=" + key.SecretKey}
 	r.process.Stdout, r.process.Stderr = r.log, r.log
 	g.Expect(r.process.Start()).To(Succeed())
