@@ -69,10 +69,10 @@ test-main: envtest ## Run the tests of the main module, with the race detector.
 .PHONY: test-long
 test-long: ## Run, without the race detector, the tests of many polls that test-main leaves out, and play 10,000 lives under random faults.
 	@GOGC=400 go test -vet=off ./internal/lifecycle ./internal/polling
-	@GOGC=400 go test -vet=off ./controllers -skip '^TestControllers$$' -simulate.seeds=33
+	@GOGC=400 go test -vet=off ./controllers -skip '^TestControllers$$' -simulate.seeds=31
 
 .PHONY: soak
-soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 270 lives each. One line a minute.
+soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 320 lives each. One line a minute.
 	@go test -c -vet=off -o bin/simulation ./controllers
 	@cd controllers && GOGC=400 ../bin/simulation -test.run '^TestSimulation$$' -test.timeout=0 -simulate.seed=$(or $(SEED),0) -simulate.seeds=$(or $(SEEDS),10000) $(SOAK_FLAGS)
 

@@ -72,7 +72,7 @@ func TestUpgrade(t *testing.T) {
 			}
 		}
 		g.Expect(list.Items).To(HaveLen(len(all)))
-		t.Logf("%s: %d of %d have ended, after %d polls and %d writes", stage, len(ended), len(all), sky.CountCalls(), api.acceptances(patches))
+		t.Logf("%s: %d of %d have ended, after %d polls and %d writes", stage, len(ended), len(all), sky.CountCalls(), api.arrivals(patches))
 	}
 
 	earlier := filepath.Join(*upgradeFrom, "bin", "manager")
