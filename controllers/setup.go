@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/time/rate"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -142,10 +143,17 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 
 var _ manager.LeaderElectionRunnable = (*sweeper)(nil)
 
+// maxRewrites is how many statuses a second are written again at most, of those that could
+// not be written: an API server in trouble is not flooded, however many there are.
+const maxRewrites = 500
+
 // writeBackoff is for statuses that could not be written. controller-runtime's own
 // goes up to a quarter of an hour: too long for a verdict that is known.
 func writeBackoff() workqueue.TypedRateLimiter[ctrl.Request] {
-	return workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](5*time.Millisecond, 15*time.Second)
+	return workqueue.NewTypedMaxOfRateLimiter(
+		workqueue.NewTypedItemExponentialFailureRateLimiter[ctrl.Request](5*time.Millisecond, 15*time.Second),
+		&workqueue.TypedBucketRateLimiter[ctrl.Request]{Limiter: rate.NewLimiter(maxRewrites, maxRewrites)},
+	)
 }
 
 // needsReconcile passes the events that can change a decision. Own status writes

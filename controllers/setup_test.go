@@ -1,9 +1,14 @@
 package controllers
 
 import (
+	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
@@ -33,6 +38,34 @@ func TestNeedsReconcile(t *testing.T) {
 			if got := needsReconcile().Update(event.UpdateEvent{ObjectOld: before, ObjectNew: after}); got != test.want {
 				t.Errorf("%v, want %v", got, test.want)
 			}
+		})
+	}
+}
+
+// Statuses that could not be written are written again soon, but not all at once.
+func TestWriteBackoff(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		statuses, failures int
+		least, most        time.Duration // Until the last one is written again.
+	}{
+		"one, after its first failure":         {1, 1, 5 * time.Millisecond, 5 * time.Millisecond},
+		"one, after many":                      {1, 20, 15 * time.Second, 15 * time.Second},
+		"a few at once":                        {100, 1, 5 * time.Millisecond, 5 * time.Millisecond},
+		"20,000 at once, 500 of them a second": {20_000, 1, 38 * time.Second, 40 * time.Second},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				limiter := writeBackoff()
+				var last time.Duration
+				for i := range test.statuses {
+					for range test.failures {
+						last = limiter.When(ctrl.Request{NamespacedName: types.NamespacedName{Name: strconv.Itoa(i)}})
+					}
+				}
+				if last < test.least || last > test.most {
+					t.Errorf("the last one is written again after %v, want %v to %v", last, test.least, test.most)
+				}
+			})
 		})
 	}
 }

@@ -35,23 +35,25 @@ func Latency(kinds []Kind, known bool, calls float64) float64 {
 		groups = []*group{newGroup(1, kinds)}
 	}
 	least, most := 1e-4, 50.0
-	latency := 0.0
+	bound := 0.0
 	for range 40 {
 		price := math.Sqrt(least * most)
-		var needed float64
-		latency = 0
+		var needed, latency float64
 		for _, g := range groups {
 			c, l := g.solve(price)
 			needed += g.share * c
 			latency += g.share * l
 		}
+		// At some prices the best polls jump to fewer calls. Then no policy is between, but tasks may be
+		// polled by either.
+		bound = latency + price*(needed-calls)
 		if needed > calls {
 			least = price
 		} else {
 			most = price
 		}
 	}
-	return latency
+	return bound
 }
 
 // group is tasks that cannot be told apart.
