@@ -17,8 +17,6 @@ type figures struct {
 	undecided int
 	wrong     int
 	writes    float64 // Of status, a task; the operator only.
-	// duration is the mean duration of a task, in seconds.
-	duration float64
 	// probes are the calls a second while all fail, and recovery how many seconds
 	// after the first clean answer the full rate is reached.
 	probes, recovery float64
@@ -34,7 +32,7 @@ func (r *run) measure(now time.Time, l load) figures {
 		calls[call.TaskID]++
 	}
 	for _, j := range r.jobs {
-		if j.aside {
+		if j.aside || j.uncounted {
 			continue
 		}
 		j.mu.Lock()
@@ -53,7 +51,6 @@ func (r *run) measure(now time.Time, l load) figures {
 			decided = now
 		}
 		f.latencies = append(f.latencies, l.failures.latency(j, decided, r.begun).Seconds())
-		f.duration += j.task.Duration.Seconds() / n
 		last, lastEnd = latest(last, decided), latest(lastEnd, j.end)
 		f.calls += float64(calls[j.id]) / n
 	}
@@ -84,7 +81,7 @@ func (f *figures) add(o figures) {
 	f.latencies = append(f.latencies, o.latencies...)
 	slices.Sort(f.latencies)
 	f.makespan, f.calls = mean(f.makespan, o.makespan), mean(f.calls, o.calls)
-	f.writes, f.duration = mean(f.writes, o.writes), mean(f.duration, o.duration)
+	f.writes = mean(f.writes, o.writes)
 	f.probes, f.recovery = mean(f.probes, o.probes), mean(f.recovery, o.recovery)
 	f.throttled += o.throttled
 	f.gaveUp += o.gaveUp

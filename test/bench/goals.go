@@ -46,9 +46,16 @@ func loadGoals(l load, f figures) []goal {
 		return []goal{at("lost", 0, lost)}
 	}
 	switch l.name {
-	case "1 task":
-		// 5 % of the task's duration + 0.1 s, as a mean.
-		return []goal{at("mean latency, s", 0.1+0.05*f.duration, f.mean()), at("calls", 25, f.calls)}
+	case aloneOneKind:
+		return []goal{at("mean latency, s", 0.3, f.mean()), at("p99 latency, s", 0.8, f.quantile(0.99)), at("calls a task", 9, f.calls)}
+	case aloneFiveKinds:
+		return []goal{at("mean latency, s", 0.2, f.mean()), at("calls a task", 7, f.calls)}
+	case known5:
+		return []goal{at("mean latency, s", 0.33, f.mean())}
+	case known10:
+		return []goal{at("mean latency, s", 0.72, f.mean())}
+	case known15:
+		return []goal{at("mean latency, s", 1.45, f.mean())}
 	case "200 at once":
 		return []goal{at("mean latency, s", 4.7, f.mean()), at("calls a task", 1.8, f.calls), at("throttled", 0, throttled)}
 	case "1000 at once":
@@ -64,14 +71,21 @@ func loadGoals(l load, f figures) []goal {
 			at("calls a task", 2.6, f.calls), at("throttled", 0, throttled), at("lost", 0, lost),
 		}
 	case "2000 stuck, 3/s":
-		return []goal{at("mean latency, s", 0.8, f.mean())}
+		return []goal{at("mean latency, s", 0.6, f.mean())}
 	default:
 		return nil
 	}
 }
 
-// likeGoals compare a load with the same one without failures.
+// likeGoals compare a load with the same one without failures, or without hints.
 func likeGoals(l load, f, without figures) []goal {
+	if l.hints != noHints {
+		limit := 1.0
+		if l.hints == wrongHints {
+			limit = 1.05
+		}
+		return []goal{{load: l.name, what: "mean latency (kinds not known: 1)", limit: limit, measured: f.mean() / without.mean()}}
+	}
 	at := func(what string, limit, measured float64) goal {
 		return goal{load: l.name, what: what + " (without failures: 1)", limit: limit, measured: measured}
 	}
@@ -81,7 +95,6 @@ func likeGoals(l load, f, without figures) []goal {
 			at("p99 latency of the other region", 1, f.quantile(0.99)/without.quantile(0.99)),
 		}
 	}
-	// The tasks are the same, and so is the bound of both.
 	return []goal{at("makespan", 2.5, f.makespan/without.makespan)}
 }
 

@@ -112,7 +112,9 @@ func (s settings) run(ctx context.Context) error {
 func (s settings) compare(ctx context.Context, all []load) ([]result, error) {
 	results := make([][]result, len(all))
 	err := inLanes(all, func(i int, l load) (err error) {
-		results[i], err = s.sideBySide(ctx, l)
+		if !l.operatorOnly {
+			results[i], err = s.sideBySide(ctx, l)
+		}
 		return err
 	})
 	return slices.Concat(results...), errors.Join(err, ctx.Err())
@@ -161,11 +163,8 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 				of[i].add(f)
 			})
 		}
-		if l.tasks > 1 {
-			running.Wait() // One task at a time is no load.
-		}
+		running.Wait()
 	}
-	running.Wait()
 	close(failed)
 	return of, <-failed
 }
@@ -180,7 +179,7 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 	results, goals := make([]result, len(all)), make([][]goal, len(all))
 	err = inLanes(all, func(i int, l load) error {
 		results[i] = result{load: l, strategy: "the whole operator"}
-		for repetition := range l.operated() {
+		for repetition := range l.repeat {
 			fmt.Fprintf(s.log, "%s: the whole operator (%d)\n", l.name, repetition+1)
 			f, err := c.execute(ctx, l, s.seed, repetition)
 			if err != nil {
@@ -223,7 +222,7 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 // report renders the page.
 func (s settings) report(p page) (string, error) {
 	p.Date, p.Machine, p.After = time.Now().UTC().Format(time.DateOnly), machine(), noise()
-	p.Seed, p.Quota, p.RoundTrip, p.Median, p.Sigma, p.Longest = s.seed, quota, roundTrip, medianSeconds, sigma, longestTask
+	p.Seed, p.Quota, p.RoundTrip, p.Longest = s.seed, quota, roundTrip, longestTask
 	var text strings.Builder
 	err := pageTemplate.Execute(&text, p)
 	return text.String(), err

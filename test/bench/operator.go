@@ -113,7 +113,7 @@ func (c *cluster) submit(ctx context.Context, o *observer, namespace string, j *
 	o.mu.Unlock()
 	return c.Client.Create(ctx, &v1alpha1.CLBTask{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: j.id},
-		Spec:       v1alpha1.CLBTaskSpec{RequestID: j.id, Region: j.region},
+		Spec:       v1alpha1.CLBTaskSpec{RequestID: j.id, Region: j.region, Action: j.action},
 	})
 }
 

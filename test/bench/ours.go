@@ -36,7 +36,7 @@ func ours(ctx context.Context, r *run, jobs <-chan *job) {
 			return
 		case j := <-jobs:
 			scheduler.Track(polling.Task[*job]{
-				Key: j, Bucket: polling.Bucket{Host: "clb", Account: account}, Region: j.region, Age: time.Since(j.born),
+				Key: j, Bucket: polling.Bucket{Host: "clb", Account: account}, Region: j.region, Kind: j.action, Age: time.Since(j.born),
 			})
 		}
 	}

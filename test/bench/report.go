@@ -12,8 +12,6 @@ import (
 	"text/template"
 	"time"
 	"unicode/utf8"
-
-	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 //go:embed page.md.tmpl
@@ -29,8 +27,6 @@ type page struct {
 	Seed      uint64
 	Quota     int
 	RoundTrip time.Duration
-	Median    int
-	Sigma     float64
 	Longest   time.Duration
 
 	Goals  [][]string
@@ -142,12 +138,11 @@ func (r result) row() []string {
 // overBound returns the ratio of the mean latency to the least that is possible without knowing
 // when a task ends; nothing if no bound is known.
 func (r result) overBound() string {
-	if l := r.load; l.rate == 0 || l.stuck > 0 || l.twoRegions || !l.undisturbed() {
+	least := r.load.bound(r.calls)
+	if least == 0 {
 		return ""
 	}
-	calls := quota / (time.Second + roundTrip).Seconds() / r.load.rate
-	least := bound.Latency([]bound.Kind{{Share: 1, Median: medianSeconds, Sigma: sigma}}, true, calls)
-	return seconds(r.mean() / (least + roundTrip.Seconds()))
+	return seconds(r.mean() / least)
 }
 
 func (l load) describe() string {
@@ -156,13 +151,25 @@ func (l load) describe() string {
 		return l.describeFailures()
 	case l.stuck > 0:
 		return fmt.Sprintf("%d tasks that never end, and %v later %d that do, at %g a second.\n", l.stuck, l.lead, l.tasks, l.rate)
+	case l.alone:
+		return fmt.Sprintf("%d tasks, one after the other. %d before them, at %g a second, count for nothing: ours learns from them.%s\n", l.counted(), l.first, l.rate, l.describeKinds())
 	case l.rate > 0:
-		return fmt.Sprintf("%d tasks, arriving at %g a second (Poisson).\n", l.tasks, l.rate)
+		return fmt.Sprintf("%d tasks, arriving at %g a second (Poisson). The first %d, from which ours learns, and the last %d count for nothing.%s\n",
+			l.tasks, l.rate, l.first, l.last, l.describeKinds())
 	case l.repeat > 1:
-		return fmt.Sprintf("%d times %s, each with a quota of its own; means of all (the operator: of %d, one after the other).\n", l.repeat, l.name, l.operated())
+		return fmt.Sprintf("%d times %s, each with a quota of its own; means of all.\n", l.repeat, l.name)
 	default:
 		return fmt.Sprintf("%d tasks at once.\n", l.tasks)
 	}
+}
+
+func (l load) describeKinds() string {
+	if len(l.kinds) == 1 {
+		return ""
+	}
+	return [...]string{
+		" No kind is known.", " The kind of each task is known.", " The kind of every other task is known.", " Any of the kinds is said to be that of a task.",
+	}[l.hints]
 }
 
 func goalRows(goals []goal) [][]string {

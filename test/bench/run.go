@@ -56,7 +56,7 @@ type run struct {
 	api     *clb.API
 	begun   time.Time      // When the first task may arrive.
 	arrived time.Time      // When the last one has.
-	settled sync.WaitGroup // One for each task that counts.
+	settled sync.WaitGroup // One for each task that somebody waits for.
 	jobs    []*job
 
 	failures failures
@@ -153,7 +153,11 @@ func (r *run) begin(f failures) {
 // arrive lets the tasks of a load begin, each at its time.
 func (r *run) arrive(ctx context.Context, all []arrival, begin func(*job)) {
 	for _, a := range all {
-		pause(ctx, time.Until(r.begun.Add(a.at)))
+		if a.alone {
+			r.wait(ctx)
+		} else {
+			pause(ctx, time.Until(r.begun.Add(a.at)))
+		}
 		j := &job{arrival: a, born: time.Now()}
 		j.end = r.failures.knowable(r.sim.AddTask(a.task).End(), r.begun)
 		r.jobs = append(r.jobs, j)
@@ -165,8 +169,8 @@ func (r *run) arrive(ctx context.Context, all []arrival, begin func(*job)) {
 	r.arrived = time.Now()
 }
 
-// wait ends when every task that counts has ended and is settled, or the grace is
-// over.
+// wait ends when every task that somebody waits for has ended and is settled, or the
+// grace is over.
 func (r *run) wait(ctx context.Context) {
 	last := time.Now()
 	for _, j := range r.jobs {
