@@ -19,13 +19,14 @@ import (
 
 // settings are what the flags say.
 type settings struct {
-	out, crds, simulator string
-	orders, cost         string
-	seed                 uint64
-	short                bool
-	only                 *regexp.Regexp
-	operator             bool
-	log                  io.Writer
+	out, crds          string
+	simulator, manager string // Programs.
+	orders, cost       string
+	seed               uint64
+	short              bool
+	only               *regexp.Regexp
+	operator           bool
+	log                io.Writer
 }
 
 func main() {
@@ -34,6 +35,7 @@ func main() {
 	flag.StringVar(&s.out, "out", "", "write the report and its plots to this `folder`")
 	flag.StringVar(&s.crds, "crds", "../../config/crd/bases", "the `folder` of the CRD")
 	flag.StringVar(&s.simulator, "simulator", "../../bin/clbsim", "the `program` of internal/clbsim/cmd/clbsim")
+	flag.StringVar(&s.manager, "manager", "../../bin/manager", "the operator's `program`")
 	flag.StringVar(&s.orders, "orders", "", "report the comparison of orders in this `file` of internal/polling")
 	flag.StringVar(&s.cost, "cost", "", "report the output of Go benchmarks in this `file`")
 	flag.Uint64Var(&s.seed, "seed", 1, "draw the tasks from this seed")
@@ -41,7 +43,6 @@ func main() {
 	flag.BoolVar(&s.operator, "operator", false, "measure the whole operator only, without the strategies beside it")
 	of := scale{}
 	scaled := flag.Bool("scale", false, "measure the operator's process with many objects, and nothing else")
-	flag.StringVar(&of.manager, "manager", "../../bin/manager", "the operator's `program`, for -scale")
 	flag.IntVar(&of.finished, "finished", 100_000, "how many finished objects there are, for -scale")
 	flag.IntVar(&of.running, "running", 2_000, "how many running objects there are, for -scale")
 	flag.IntVar(&of.many, "many", 20_000, "how many running objects change state at once, for -scale")
@@ -167,56 +168,6 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 	}
 	close(failed)
 	return of, <-failed
-}
-
-// operate puts the loads on the whole operator, and those that no strategy has.
-func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, error) {
-	c, err := startCluster(s.crds, s.simulator)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer c.close()
-	results, goals := make([]result, len(all)), make([][]goal, len(all))
-	err = inLanes(all, func(i int, l load) error {
-		results[i] = result{load: l, strategy: "the whole operator"}
-		for repetition := range l.repeat {
-			fmt.Fprintf(s.log, "%s: the whole operator (%d)\n", l.name, repetition+1)
-			f, err := c.execute(ctx, l, s.seed, repetition)
-			if err != nil {
-				return fmt.Errorf("%s, the whole operator: %w", l.name, err)
-			}
-			results[i].add(f)
-		}
-		goals[i] = loadGoals(l, results[i].figures)
-		return nil
-	})
-	for i, l := range all {
-		if without := slices.IndexFunc(all, func(other load) bool { return other.name == l.like }); without >= 0 {
-			goals[i] = append(goals[i], likeGoals(l, results[i].figures, results[without].figures)...)
-		}
-	}
-	if err != nil || s.short {
-		return results, slices.Concat(goals...), err
-	}
-	for _, special := range []struct {
-		name    string
-		measure func(ctx context.Context, name string) ([]goal, error)
-	}{
-		{"2000 of one namespace, then one of another", c.newcomers},
-		{"another program takes 12 of 20/s", func(ctx context.Context, name string) ([]goal, error) { return c.shared(ctx, name, s.seed) }},
-		{"50 buckets at 20/s each", c.manyBuckets},
-	} {
-		if !s.only.MatchString(special.name) {
-			continue
-		}
-		fmt.Fprintf(s.log, "%s: the whole operator\n", special.name)
-		more, err := special.measure(ctx, special.name)
-		if err != nil {
-			return nil, nil, fmt.Errorf("%s, the whole operator: %w", special.name, err)
-		}
-		goals = append(goals, more)
-	}
-	return results, slices.Concat(goals...), nil
 }
 
 // report renders the page.

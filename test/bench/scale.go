@@ -23,7 +23,6 @@ const hosts = 10
 type scale struct {
 	settings
 
-	manager string
 	// finished, running and many are numbers of objects: finished ones, running ones,
 	// and those that all change state at once.
 	finished, running, many int
@@ -87,7 +86,7 @@ func (c *crowd) measure(ctx context.Context, page *scalePage) (err error) {
 	if err := c.createRunning(ctx, namespace, "running", c.running); err != nil {
 		return fmt.Errorf("create the running objects: %w", err)
 	}
-	if c.operator, err = startOperator(ctx, c); err != nil {
+	if c.operator, err = c.startOperator(ctx, c.manager, c.folder, "operator", append(c.overrides, "--leader-elect")...); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.operator.Stop()) }() // It says why it ended, if it did.

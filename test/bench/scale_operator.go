@@ -29,9 +29,10 @@ type operator struct {
 // config/default, 256 MiB: nine tenths of it.
 const memoryLimit = "GOMEMLIMIT=241591910"
 
-// startOperator starts it as config/default does, but for plain metrics and the hosts.
-func startOperator(ctx context.Context, c *crowd) (*operator, error) {
-	kubeconfig := filepath.Join(c.folder, "kubeconfig")
+// startOperator starts it as config/default does, but for plain metrics, with more
+// arguments. Its log has a name in a folder.
+func (c *cluster) startOperator(ctx context.Context, manager, folder, name string, more ...string) (*operator, error) {
+	kubeconfig := filepath.Join(folder, "kubeconfig")
 	if err := os.WriteFile(kubeconfig, c.Kubeconfig, 0o600); err != nil {
 		return nil, err
 	}
@@ -40,13 +41,13 @@ func startOperator(ctx context.Context, c *crowd) (*operator, error) {
 		return nil, err
 	}
 	args := append([]string{
-		"--kubeconfig=" + kubeconfig, "--leader-elect", "--health-probe-bind-address=0", "--metrics-secure=false",
+		"--kubeconfig=" + kubeconfig, "--health-probe-bind-address=0", "--metrics-secure=false",
 		"--metrics-bind-address=" + address, fmt.Sprintf("--clb-requests-per-second=%d", quota),
-	}, c.overrides...)
+	}, more...)
 	o := &operator{begun: time.Now(), metrics: "http://" + address + "/metrics"}
-	o.Process, err = process.Start(ctx, filepath.Join(c.folder, "operator.log"), []string{
+	o.Process, err = process.Start(ctx, filepath.Join(folder, name+".log"), []string{
 		clb.EnvSecretID + "=" + account, clb.EnvSecretKey + "=" + account, memoryLimit,
-	}, c.manager, args...)
+	}, manager, args...)
 	return o, err
 }
 
