@@ -96,9 +96,10 @@ func lone(name string, kinds []bound.Kind, known hints) load {
 
 // bound returns the least mean latency, in seconds, of any program that keeps to the quota and knows
 // how durations are distributed but not when a task ends: with all slots busy or, if the tasks come
-// one after the other, at so many calls of each. It is zero if none is known.
+// one after the other, at so many calls of each. It is zero if none is known. Wrong hints say
+// nothing.
 func (l load) bound(calls float64) float64 {
-	if l.rate == 0 || l.stuck > 0 || l.twoRegions || !l.undisturbed() {
+	if l.rate == 0 || l.stuck > 0 || l.hints == halfHints || !l.undisturbed() {
 		return 0
 	}
 	if !l.alone {

@@ -97,7 +97,12 @@ func (s settings) run(ctx context.Context) error {
 	}
 	// The operator stands beside the strategies.
 	results = append(results, operated...)
-	p.Goals, p.Loads = goalRows(goals), sections(results, all)
+	costs, err := costGoals(p.Cost)
+	if err != nil {
+		return err
+	}
+	p.results = results
+	p.Goals, p.Loads = goalRows(append(goals, costs...)), sections(results, all)
 	report, err := s.report(p)
 	if err != nil {
 		return err
@@ -142,7 +147,7 @@ func inLanes(all []load, do func(i int, l load) error) error {
 // sideBySide runs all strategies under a load at the same time, so that each
 // meets the same noise.
 func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
-	strategies := append([]strategy{{"ours", ours}}, append(references(), peers()...)...)
+	strategies := append([]strategy{{ourStrategy, ours}}, append(references(), peers()...)...)
 	fmt.Fprintf(s.log, "%s: %d strategies side by side\n", l.name, len(strategies))
 	of := make([]result, len(strategies))
 	failed := make(chan error, len(strategies)*l.repeat)

@@ -11,6 +11,9 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/polling"
 )
 
+// ourStrategy is what results call ours.
+const ourStrategy = "ours"
+
 // ours is the polling of this project, without Kubernetes around it.
 func ours(ctx context.Context, r *run, jobs <-chan *job) {
 	var scheduler *polling.Scheduler[*job]

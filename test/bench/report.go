@@ -33,6 +33,8 @@ type page struct {
 	Loads  []section
 	Orders *comparison
 	Cost   string // What the Go benchmarks print.
+
+	results []result
 }
 
 // section is a load, with a row for each strategy.
