@@ -61,7 +61,7 @@ func (l load) counted() int {
 func loads(short bool) []load {
 	if short {
 		return []load{
-			{name: "one task alone, five kinds known", kinds: fiveKinds, hints: allHints, tasks: 6, rate: 5, first: 4, alone: true, aside: true, repeat: 1},
+			{name: "2 tasks, one after the other", kinds: fiveKinds, hints: allHints, tasks: 6, rate: 5, first: 4, alone: true, aside: true, repeat: 1},
 			{name: "40 at once, every second call fails", kinds: oneKind, tasks: 40, failures: failures{share: 0.5}, repeat: 1},
 			{
 				name: "all calls fail for 10 s, then none", kinds: oneKind, tasks: 75, rate: 5, repeat: 1,

@@ -37,6 +37,7 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 			}
 			results[i].add(f)
 		}
+		fmt.Fprintf(s.log, "%s: mean %.2f s, p99 %.2f s, %.2f calls a task\n", l.name, results[i].mean(), results[i].quantile(0.99), results[i].calls)
 		goals[i] = loadGoals(l, results[i].figures)
 		return nil
 	})
