@@ -75,7 +75,7 @@ func loadsOfKinds() []load {
 		steady("10/s, five kinds, half known", fiveKinds, halfHints, 10, 1500),
 		steady("10/s, five kinds, wrong at random", fiveKinds, wrongHints, 10, 1500),
 	} {
-		l.operatorOnly = true
+		l.operatorOnly, l.aside = true, l.hints != allHints
 		if l.hints == halfHints || l.hints == wrongHints {
 			l.like = noneKnown
 		}
