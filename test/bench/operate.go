@@ -22,7 +22,9 @@ func (s settings) operate(ctx context.Context, all []load) ([]result, []goal, er
 	var besides []goal
 	var lane errgroup.Group
 	lane.Go(func() (err error) {
-		besides, err = s.measure(ctx, beside)
+		if besides, err = s.measure(ctx, beside); err != nil {
+			cancel()
+		}
 		return err
 	})
 	results, goals := make([]result, len(all)), make([][]goal, len(all))
