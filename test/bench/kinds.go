@@ -66,20 +66,20 @@ func loadsOfKinds() []load {
 	all := []load{
 		lone(aloneOneKind, oneKind, noHints),
 		lone(aloneFiveKinds, fiveKinds, allHints),
-		steady(known10, fiveKinds, allHints, 10, 1500),
-	}
-	for _, l := range []load{
 		steady(known5, fiveKinds, allHints, 5, 1000),
+		steady(known10, fiveKinds, allHints, 10, 1500),
 		steady(known15, fiveKinds, allHints, 15, 1800),
 		steady(noneKnown, fiveKinds, noHints, 10, 1500),
 		steady("10/s, five kinds, half known", fiveKinds, halfHints, 10, 1500),
 		steady("10/s, five kinds, wrong at random", fiveKinds, wrongHints, 10, 1500),
-	} {
-		l.operatorOnly, l.aside = true, l.hints != allHints
+	}
+	for i := range all {
+		l := &all[i]
+		l.operatorOnly = !l.alone && l.name != known10
+		l.aside = l.alone || l.hints != allHints
 		if l.hints == halfHints || l.hints == wrongHints {
 			l.like = noneKnown
 		}
-		all = append(all, l)
 	}
 	return all
 }
@@ -91,7 +91,7 @@ func steady(name string, kinds []bound.Kind, known hints, rate float64, tasks in
 
 // lone is 60 tasks, one after the other, once 200 that arrived together are over.
 func lone(name string, kinds []bound.Kind, known hints) load {
-	return load{name: name, kinds: kinds, hints: known, rate: 5, tasks: 260, first: 200, alone: true, aside: true, repeat: 1}
+	return load{name: name, kinds: kinds, hints: known, rate: 5, tasks: 260, first: 200, alone: true, repeat: 1}
 }
 
 // bound returns the least mean latency, in seconds, of any program that keeps to the quota and knows
