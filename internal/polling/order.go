@@ -25,16 +25,20 @@ type lines[K comparable] struct {
 	turns       int       // Turns that were granted.
 }
 
-// put lets a due task stand in its line.
+// put lets a due task stand in its line, behind those that stand longer; or first, if its
+// last turn brought no answer.
 func (l *lines[K]) put(e *entry[K], now time.Duration) {
 	l.file(e, now)
-	e.before = l.last
-	if l.last == nil {
+	switch {
+	case l.first == nil:
+		l.first, l.last = e, e
+	case e.again:
+		e.after, l.first.before = l.first, e
 		l.first = e
-	} else {
-		l.last.after = e
+	default:
+		e.before, l.last.after = l.last, e
+		l.last = e
 	}
-	l.last = e
 	l.count++
 }
 

@@ -2,6 +2,7 @@ package polling
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -161,6 +162,39 @@ func TestLongestWaiting(t *testing.T) {
 	}
 	if polled != 5 {
 		t.Errorf("%d of 5 stuck tasks were polled in %d turns", polled, 5*longestEvery)
+	}
+}
+
+// A task that had its turn since it stood longest stands first again if the call failed, or was throttled.
+// Only failures in a row give others their chance.
+func TestLongestKeepsItsPlace(t *testing.T) {
+	for sentence, test := range map[string]struct {
+		outcome  Outcome
+		failures uint16 // Before this call.
+		first    bool
+	}{
+		"its call fails":                         {EndpointFailed, 0, true},
+		"its account fails":                      {AccountFailed, 0, true},
+		"its calls fail in row":                  {EndpointFailed, 1, false},
+		"it is throttled":                        {Throttled, 0, true},
+		"it is throttled after its calls failed": {Throttled, 5, true},
+		"it is answered":                         {InProgress, 0, false},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, got := start(t, 1)
+				for i := range 10 {
+					track(s, strconv.Itoa(i))
+				}
+				g := got.next(t)
+				e := g.turn.entry
+				e.failures = test.failures
+				g.turn.Return(test.outcome, 0)
+				if first := e.tenant.lines.first == e; first != test.first {
+					t.Errorf("it stands first: %t", first)
+				}
+			})
+		})
 	}
 }
 
