@@ -74,6 +74,9 @@ func newBucket[K comparable](name Bucket, slots int, planner planner, now time.D
 
 func (b *bucket[K]) free() int { return b.limit.whole() - b.out - len(b.coolingDown) }
 
+// full reports whether no whole slot is free.
+func (b *bucket[K]) full() bool { return b.limit.slots-float64(b.out+len(b.coolingDown)) < 1 }
+
 // anyDue reports whether a task is due and not parked.
 func (b *bucket[K]) anyDue() bool { return len(b.tenants.active) > 0 }
 
@@ -206,7 +209,7 @@ func (b *bucket[K]) pace(now time.Duration) {
 // due task finds no slot until none has had to wait for one for a while.
 func (b *bucket[K]) trackCongestion(now time.Duration) {
 	switch {
-	case b.anyDue() && (b.free() <= 0 || b.opens(now) > now):
+	case b.anyDue() && b.full():
 		b.lacked = now
 		if b.congested == never {
 			b.congested = now

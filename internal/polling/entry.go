@@ -56,7 +56,7 @@ type entry[K comparable] struct {
 	state     state
 	line      uint8 // Which line it is in while it is due.
 	expedited bool  // Expedited since its last turn was granted.
-	again     bool  // It stands first: its last turn brought no answer, and the one before did.
+	longest   bool  // It stood longest when it got its last turn, and got no answer for it.
 }
 
 // since returns when the task's present wait for an answer began.
@@ -87,7 +87,8 @@ func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 	interval += time.Duration(jitterShare * (luck - 0.5) * float64(interval))
 	e.due = now
 	park := false
-	e.again = false
+	longest := e.longest
+	e.longest = false
 	switch outcome {
 	case Finished:
 		e.state = finished
@@ -99,10 +100,10 @@ func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 		e.due += max(interval, e.backoff)
 	case EndpointFailed, AccountFailed:
 		e.due += e.lane.backoff(e)
-		e.again = e.failures <= 1
+		e.longest = longest && e.failures <= 1
 		park = !e.lane.open() || e.due > now && !e.expedited
 	case Throttled, ThrottledAccount, ThrottledProcess:
-		e.again = true
+		e.longest = longest
 	}
 	if e.expedited {
 		e.due = now

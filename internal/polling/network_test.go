@@ -250,10 +250,12 @@ func TestAfterCongestion(t *testing.T) {
 		for range 200 {
 			finish(got.next(t))
 		}
-		// Six tasks a second keep more than half of the slots busy.
-		for i := range 18 {
-			pass(Window / 6)
+		// Six tasks a second, two at a time, keep more than half of the slots busy.
+		for i := range 9 {
+			pass(Window / 3)
 			track(s, strconv.Itoa(i))
+			track(s, strconv.Itoa(-1-i))
+			finish(got.next(t))
 			finish(got.next(t))
 		}
 		asked := time.Now()

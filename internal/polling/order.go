@@ -4,8 +4,8 @@ import "time"
 
 const (
 	// longestEvery: of so many turns of a tenant, one goes to the task that stands in
-	// its lines longest. So of n due tasks none waits for more than longestEvery·n turns
-	// of its tenant, even if what was learned is wrong.
+	// its lines longest. So of n due tasks whose calls are answered none waits for more than
+	// longestEvery·n turns of its tenant, even if what was learned is wrong.
 	longestEvery = 32
 	// maxRaised bounds how many tasks of each line one decision moves up. More than one: else
 	// they would pile up while each is granted.
@@ -25,14 +25,13 @@ type lines[K comparable] struct {
 	turns       int       // Turns that were granted.
 }
 
-// put lets a due task stand in its line, behind those that stand longer; or first, if its
-// last turn brought no answer.
+// put lets a due task stand in its line, behind those that stand longer, unless it still stands longest.
 func (l *lines[K]) put(e *entry[K], now time.Duration) {
 	l.file(e, now)
 	switch {
 	case l.first == nil:
 		l.first, l.last = e, e
-	case e.again:
+	case e.longest:
 		e.after, l.first.before = l.first, e
 		l.first = e
 	default:
@@ -85,10 +84,11 @@ func (l *lines[K]) longestNext() bool { return (l.turns+1)%longestEvery == 0 }
 
 // next takes out the task to be polled now; there must be one.
 func (l *lines[K]) next(now time.Duration) *entry[K] {
-	best := l.first
-	if !l.longestNext() {
+	best, longest := l.first, l.longestNext()
+	if !longest {
 		best = l.most(now)
 	}
+	best.longest = longest
 	l.take(best)
 	return best
 }

@@ -165,27 +165,33 @@ func TestLongestWaiting(t *testing.T) {
 	}
 }
 
-// A task that had its turn since it stood longest stands first again if the call failed, or was throttled.
-// Only failures in a row give others their chance.
+// A task that got its turn since it stood longest stands first again if the call was throttled, or failed. If
+// calls fail in a row, others have their chance.
 func TestLongestKeepsItsPlace(t *testing.T) {
 	for sentence, test := range map[string]struct {
+		turns    int // Of its tenant, before this one.
 		outcome  Outcome
 		failures uint16 // Before this call.
 		first    bool
 	}{
-		"its call fails":                         {EndpointFailed, 0, true},
-		"its account fails":                      {AccountFailed, 0, true},
-		"its calls fail in row":                  {EndpointFailed, 1, false},
-		"it is throttled":                        {Throttled, 0, true},
-		"it is throttled after its calls failed": {Throttled, 5, true},
-		"it is answered":                         {InProgress, 0, false},
+		"its call fails":                         {longestEvery - 1, EndpointFailed, 0, true},
+		"its account fails":                      {longestEvery - 1, AccountFailed, 0, true},
+		"its calls fail in a row":                {longestEvery - 1, EndpointFailed, 1, false},
+		"it is throttled":                        {longestEvery - 1, Throttled, 0, true},
+		"it is throttled after its calls failed": {longestEvery - 1, Throttled, 5, true},
+		"it is answered":                         {longestEvery - 1, InProgress, 0, false},
+		"another stands longer":                  {longestEvery, EndpointFailed, 0, false},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, got := start(t, 1)
+				track(s, "holder")
+				holder := got.next(t)
 				for i := range 10 {
 					track(s, strconv.Itoa(i))
 				}
+				holder.turn.entry.tenant.lines.turns = test.turns
+				holder.turn.Return(Finished, 0)
 				g := got.next(t)
 				e := g.turn.entry
 				e.failures = test.failures

@@ -285,7 +285,7 @@ func (s *Scheduler[K]) dispatch(b *bucket[K]) {
 		s.out++
 		b.out++
 		b.pace(now)
-		e.state, e.tried, turn.full = out, now, b.congested != never
+		e.state, e.tried, turn.full = out, now, b.full()
 		e.lane.gate.grant(e, now)
 		go s.grant(e.key, turn)
 	}

@@ -39,7 +39,7 @@ type Turn[K comparable] struct {
 	entry     *entry[K]
 	granted   time.Duration
 	waited    time.Duration
-	full      bool // It took the last slot.
+	full      bool // It took the last whole slot.
 	probe     bool // Its gate was closed.
 	returned  bool
 	// When the task and its lane got their turns before: they keep their places if the
