@@ -27,9 +27,8 @@ import (
 
 const (
 	bucketCount = 50
-	// tasksEach tasks keep a bucket busy until they are 109 s old: each is due
-	// after an eleventh of its age.
-	tasksEach = 200
+	// tasksEach tasks keep a bucket busy, since each is polled every 30 s at the least.
+	tasksEach = 650
 )
 
 // clouds is a simulator in another process, so that the time it takes is not

@@ -64,10 +64,10 @@ func loadGoals(l load, f figures) []goal {
 			at("throttled", 0, throttled), at("lost", 0, lost),
 		}
 	case "5/s":
-		return []goal{at("mean latency, s", 0.9, f.mean())}
+		return []goal{at("mean latency, s", 0.79, f.mean())}
 	case "10/s":
 		return []goal{
-			at("mean latency, s", 1.9, f.mean()), at("p99 latency, s", 5, f.quantile(0.99)),
+			at("mean latency, s", 1.87, f.mean()), at("p99 latency, s", 5, f.quantile(0.99)),
 			at("calls a task", 2.6, f.calls), at("throttled", 0, throttled), at("lost", 0, lost),
 		}
 	case "2000 stuck, 3/s":

@@ -136,8 +136,8 @@ func (c *crowd) polled() *clbsim.Call {
 	return nil
 }
 
-// saturated measures the processor time while the running objects use up the quota, which
-// they do until they are older than 11 seconds for each call that they may have in ten.
+// saturated measures the processor time while the running objects are young, and use up most
+// of the quota.
 func (c *crowd) saturated(ctx context.Context, _ string, page *scalePage) error {
 	const lasting = 30 * time.Second
 	before, err := c.operator.look(ctx)
