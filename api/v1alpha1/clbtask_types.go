@@ -168,6 +168,9 @@ func (p Phase) Final() bool {
 	return p == PhaseSucceeded || p == PhaseFailed || p == PhaseUnknown
 }
 
+// A time's schema allows a list, which no program can read that reads CLBTasks: the operator would see none of
+// them. Hence the rules of times, none of which can be evaluated for a list, so that the API server refuses it.
+
 // CLBTaskStatus is how the request stands. The controller alone writes it.
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.phase) || !(oldSelf.phase in ['Succeeded', 'Failed']) || (has(self.phase) && self.phase == oldSelf.phase)",message="status.phase is immutable once it is Succeeded or Failed: a verdict never changes"
@@ -180,6 +183,7 @@ type CLBTaskStatus struct {
 	// +listMapKey=type
 	// +kubebuilder:validation:MinItems=1
 	// +kubebuilder:validation:MaxItems=16
+	// +kubebuilder:validation:XValidation:rule="self.all(c, c.lastTransitionTime >= timestamp('1970-01-01T00:00:00Z'))",message="lastTransitionTime must be a time, such as 2026-01-31T12:00:00Z"
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the metadata.generation that this status speaks of; -1
@@ -197,11 +201,13 @@ type CLBTaskStatus struct {
 	// startTime is when the cloud first answered for this task, or first since it was
 	// last suspended. A suspended task has none.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="startTime must be a time, such as 2026-01-31T12:00:00Z"
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 
 	// completionTime is when the task reached a final phase, success or not, so that
 	// waiting for this field means waiting for "done, either way".
 	// +optional
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="completionTime must be a time, such as 2026-01-31T12:00:00Z"
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 
 	// lastHandledReconcileAt is the last value of the annotation

@@ -24,7 +24,7 @@ func Compare(t *testing.T, namespace string, seed uint64, requests int, one, oth
 	r := &requester{Rand: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // A seed repeats it.
 	servers := [2]*server{}
 	for i, c := range []dynamic.Interface{one, other} {
-		servers[i] = &server{tasks: c.Resource(v1alpha1.GroupVersion.WithResource("clbtasks")).Namespace(namespace), versions: map[string][]string{}}
+		servers[i] = newServer(c, namespace)
 	}
 	for range requests {
 		request := r.next(namespace)
@@ -32,6 +32,18 @@ func Compare(t *testing.T, namespace string, seed uint64, requests int, one, oth
 		if got[0] != got[1] {
 			t.Fatalf("seed %d: %s\none server:    %s\nthe other one: %s", seed, request, got[0], got[1])
 		}
+	}
+}
+
+// Disturb sends random requests to a server, as Compare does, and calls a function after each with what came
+// of it.
+func Disturb(t *testing.T, namespace string, seed uint64, requests int, c dynamic.Interface, after func(sent, got string)) {
+	t.Helper()
+	r := &requester{Rand: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // A seed repeats it.
+	s := newServer(c, namespace)
+	for range requests {
+		request := r.next(namespace)
+		after(request.String(), s.do(t, request))
 	}
 }
 
@@ -53,6 +65,10 @@ func (r request) String() string {
 type server struct {
 	tasks    dynamic.ResourceInterface
 	versions map[string][]string
+}
+
+func newServer(c dynamic.Interface, namespace string) *server {
+	return &server{tasks: c.Resource(v1alpha1.GroupVersion.WithResource("clbtasks")).Namespace(namespace), versions: map[string][]string{}}
 }
 
 // do sends a request and returns what comes back, without what differs between servers.

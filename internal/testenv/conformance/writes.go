@@ -20,6 +20,17 @@ type write struct {
 	check func(before, after *v1alpha1.CLBTask) bool
 }
 
+// refusesTime is a status that the server refuses, since a program that reads CLBTasks could not: a list with one
+// such object would leave it blind. Of a field that is a time the schema's type alone does not tell.
+func refusesTime(field string) write {
+	return write{
+		write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
+			return status(ctx, c, task, "{\"status\":{"+field+"}}")
+		},
+		fails: apierrors.IsInvalid,
+	}
+}
+
 func patch(text string) client.Patch { return client.RawPatch(types.MergePatchType, []byte(text)) }
 
 func status(ctx context.Context, c client.Client, task *v1alpha1.CLBTask, text string) error {
@@ -48,6 +59,9 @@ var writes = map[string]write{
 			return errors.New("there is another version")
 		},
 	},
+	"a status patch with a list for startTime is refused":               refusesTime(`"startTime":[]`),
+	"a status patch with a list for completionTime is refused":          refusesTime(`"completionTime":["2026-01-01T00:00:00Z"]`),
+	"a status patch with a list for the time of a condition is refused": refusesTime(`"conditions":[{"type":"Ready","status":"True","reason":"A","message":"","lastTransitionTime":[]}]`),
 	"a status patch from an earlier version conflicts": {
 		write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
 			return status(ctx, c, task, `{"metadata":{"resourceVersion":"1"},"status":{"phase":"Running"}}`)
