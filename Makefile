@@ -199,7 +199,7 @@ verify: generate tidy versions-check lint manifests-check monitoring-check ## Re
 
 .PHONY: clean
 clean: ## Remove what was compiled, but for the control plane in bin/k8s.
-	@rm -rf bin/manager bin/kubectl-clbtask bin/demo bin/bench bin/clbsim bin/orders.json bin/cost.txt bin/tools dist
+	@rm -rf bin/manager bin/kubectl-clbtask bin/demo bin/bench bin/clbsim bin/orders.json bin/cost.txt bin/simulation bin/tools dist
 
 .PHONY: help
 help: ## Show this list.

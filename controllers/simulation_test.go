@@ -22,9 +22,6 @@ var (
 	simulateLog   = flag.Bool("simulate.log", false, "show the end of the operator's log of a seed that fails")
 )
 
-// failedSeeds found faults once, which are mended.
-var failedSeeds = []uint64{}
-
 const (
 	simulatedSteps = 150 // Of a seed, in each of which one task is created or more.
 	simulatedSlots = 10
@@ -87,9 +84,6 @@ func TestSimulation(t *testing.T) {
 	seeds := make([]uint64, *simulateSeeds)
 	for i := range seeds {
 		seeds[i] = *simulateSeed + uint64(i)
-	}
-	if *simulateSeed == 0 {
-		seeds = append(seeds, failedSeeds...)
 	}
 	var lives atomic.Int64
 	tell := func() { _, _ = fmt.Fprintf(os.Stdout, "%d lives simulated\n", lives.Load()) }

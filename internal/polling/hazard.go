@@ -24,8 +24,8 @@ const (
 	// steepest is how much more the prior may expect of a band than of the one before. So
 	// tasks that are stuck are not expected to finish at the first age that none has reached.
 	steepest = 1.25
-	// everFew is the share of tasks that the prior expects to finish young, whatever it has learned of
-	// those before. So new tasks are polled before a crowd that is stuck, and teach that they are not.
+	// everFew is the share of tasks that the prior expects to finish young, even if none did before. So
+	// new tasks are polled before a crowd that is stuck, and teach that they are not.
 	everFew = 0.01
 	// leaning is how many tasks the common hazard counts for in that of a kind.
 	leaning = 5

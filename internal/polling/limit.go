@@ -11,9 +11,9 @@ const (
 	// keepShare is what a throttled answer leaves of the slots.
 	keepShare = 0.55
 	// cubic is how fast they grow, in slots a second³: of ten slots, what one throttled answer took is
-	// back after half a minute; all of the quota is, a good minute after others have left it.
+	// back after 36 s, and all twenty are some 80 s after others have left the quota.
 	cubic = 0.0001
-	// linear is how many slots a second come back at least. So one who has few of them
+	// linear is how many slots a second come back at least. So a program that has few of them
 	// catches up with the others.
 	linear = 0.045
 	// maxPause is the longest rest of a bucket that is throttled at one slot.
@@ -22,7 +22,7 @@ const (
 
 // limit is how many of its slots a bucket may use while others use the quota, too. A
 // throttled answer cuts it. It grows back with clean answers: soon to where it was
-// throttled, slowly around there, and then faster and faster. Those who use more are throttled
+// throttled, slowly around there, and then faster and faster. Programs that use more are throttled
 // more often, so that programs with one key come to use the same.
 type limit struct {
 	most  int           // What the bucket owns.

@@ -24,7 +24,7 @@ func TestLimit(t *testing.T) {
 				t.Errorf("%v slots", l.slots)
 			}
 		},
-		"it does so however few were in use: a refused call of a lone task costs the others no more": func(t *testing.T, l *limit, now time.Duration) {
+		"it cuts as much if few slots were in use": func(t *testing.T, l *limit, now time.Duration) {
 			l.throttled(now, now, 1, 0)
 			if l.slots != 20*keepShare {
 				t.Errorf("%v slots", l.slots)

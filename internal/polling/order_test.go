@@ -80,7 +80,7 @@ func TestOrder(t *testing.T) {
 			},
 			want: []string{"young", "stuck"},
 		},
-		"a task that was never polled goes by its whole age": {
+		"a task that was never polled waits since it was born": {
 			stand: func(s *standing) {
 				s.add("polled", 4*time.Second, time.Second)
 				s.add("never polled", 4*time.Second, never)

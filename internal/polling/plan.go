@@ -7,7 +7,7 @@ import (
 
 // A poll has a price: the seconds of undetected finish that it must be expected to save.
 // While slots are idle a task is due at the price of dueLevel, at which one alone costs some
-// nine calls. Each level above costs twice as much. Those below, each a quarter, order
+// ten calls. Each level above costs twice as much. Those below, each a quarter, order
 // tasks that are due for another reason.
 const (
 	levelCount = 16
@@ -23,7 +23,7 @@ const (
 	youth         = time.Second
 	doubtShare    = 11
 	trustShare    = 1
-	trusted       = 2 // Tasks, of which half of the doubt is left.
+	trusted       = 2 // So many tasks leave half of the doubt.
 	maxInterval   = 30 * time.Second
 	leastInterval = firstBand
 )

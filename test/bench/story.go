@@ -8,8 +8,8 @@ import (
 
 // found is a result, as the page's text tells it.
 type found struct {
-	Mean, P99, Calls, Bound, Ratio string
-	Throttled, GaveUp              int
+	Mean, Calls       string
+	Throttled, GaveUp int
 }
 
 // Of returns the result of a strategy under a load; nil if it was not measured.
@@ -17,8 +17,7 @@ func (p page) Of(load, strategy string) *found {
 	for _, r := range p.results {
 		if r.load.name == load && r.strategy == strategy {
 			return &found{
-				Mean: seconds(r.mean()), P99: seconds(r.quantile(0.99)), Calls: trim(r.calls),
-				Bound: seconds(r.load.bound(r.calls)), Ratio: r.overBound(), Throttled: r.throttled, GaveUp: r.gaveUp,
+				Mean: seconds(r.mean()), Calls: trim(r.calls), Throttled: r.throttled, GaveUp: r.gaveUp,
 			}
 		}
 	}

@@ -5,7 +5,7 @@
 // The quota is relaxed to its average: each call has a price, and the best times to poll one
 // task are found by dynamic programming over its age. At the price at which the expected
 // calls of a task are as many as the quota allows, their latency is the bound. It is
-// the Lagrangian relaxation behind Whittle's index, so it holds for whatever keeps to the
+// the Lagrangian relaxation behind Whittle's index, so it holds for every program that keeps to the
 // quota in steady state.
 package bound
 

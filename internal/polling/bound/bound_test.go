@@ -7,7 +7,7 @@ import (
 )
 
 // The bounds at 19.6 calls a second, as an independent program computed them, with a round
-// trip of 20 ms. It takes the nearer side of a jump in the polls, so it may be some hundredths off.
+// trip of 20 ms. It takes the nearer side of a jump in the polls, so it may be a hundredth off.
 func TestLatency(t *testing.T) {
 	one := []Kind{{1, 4, 0.8}}
 	five := []Kind{{0.5, 1.5, 0.3}, {0.1, 2, 0.3}, {0.2, 3, 0.3}, {0.1, 10, 0.3}, {0.1, 20, 0.3}}
