@@ -24,7 +24,7 @@ var orders = []struct {
 	{name: "planned, learned (ours)", planner: (*hazard).solve},
 	{name: "index of a constant hazard, learned", planner: byIndex},
 	{name: "round robin", planner: byWait},
-	{name: "planned, true durations", planner: knowing(oneKind)},
+	{name: "planned, true durations", planner: knowing(bound.OneKind)},
 	{name: "oracle that knows each end", planner: (*hazard).solve, oracle: true},
 }
 

@@ -44,7 +44,7 @@ func TestLearning(t *testing.T) {
 		}
 	}
 	for _, age := range []float64{1.5, 2, 3, 4, 6, 8, 12, 16} {
-		learned, truth := h.rates[bandOf(age)], trueRate(oneKind, age)
+		learned, truth := h.rates[bandOf(age)], trueRate(bound.OneKind, age)
 		if off := learned/truth - 1; math.Abs(off) > 0.25 {
 			t.Errorf("at %v s it learned %.3f finishes a second where %.3f is true", age, learned, truth)
 		}

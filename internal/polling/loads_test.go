@@ -2,23 +2,12 @@ package polling
 
 import (
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"slices"
 	"strconv"
 	"testing"
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/polling/bound"
-)
-
-func lasting(share, median, sigma float64) bound.Kind {
-	return bound.Kind{Share: share, Median: median, Sigma: sigma}
-}
-
-var (
-	oneKind   = []bound.Kind{lasting(1, 4, 0.8)}
-	fiveKinds = []bound.Kind{lasting(0.5, 1.5, 0.3), lasting(0.1, 2, 0.3), lasting(0.2, 3, 0.3), lasting(0.1, 10, 0.3), lasting(0.1, 20, 0.3)}
 )
 
 // hinted is which kind the scheduler is given of a task.
@@ -40,11 +29,11 @@ type mixed struct {
 }
 
 var mixedLoads = []mixed{
-	{oneKind, noHints, 400, 0}, {fiveKinds, allHints, 400, 0},
-	{oneKind, noHints, 2000, 2}, {oneKind, noHints, 2000, 5}, {oneKind, noHints, 2000, 10},
-	{fiveKinds, noHints, 2000, 2}, {fiveKinds, noHints, 2000, 5}, {fiveKinds, noHints, 2000, 10}, {fiveKinds, noHints, 2000, 15},
-	{fiveKinds, allHints, 2000, 2}, {fiveKinds, allHints, 2000, 5}, {fiveKinds, allHints, 2000, 10}, {fiveKinds, allHints, 2000, 15},
-	{fiveKinds, halfHints, 2000, 10}, {fiveKinds, wrongHints, 2000, 10},
+	{bound.OneKind, noHints, 400, 0}, {bound.FiveKinds, allHints, 400, 0},
+	{bound.OneKind, noHints, 2000, 2}, {bound.OneKind, noHints, 2000, 5}, {bound.OneKind, noHints, 2000, 10},
+	{bound.FiveKinds, noHints, 2000, 2}, {bound.FiveKinds, noHints, 2000, 5}, {bound.FiveKinds, noHints, 2000, 10}, {bound.FiveKinds, noHints, 2000, 15},
+	{bound.FiveKinds, allHints, 2000, 2}, {bound.FiveKinds, allHints, 2000, 5}, {bound.FiveKinds, allHints, 2000, 10}, {bound.FiveKinds, allHints, 2000, 15},
+	{bound.FiveKinds, halfHints, 2000, 10}, {bound.FiveKinds, wrongHints, 2000, 10},
 }
 
 func (m mixed) String() string {
@@ -58,26 +47,13 @@ func (m mixed) String() string {
 	return fmt.Sprintf("%g/s, %s", m.rate, name)
 }
 
-// draw draws a task: its kind, and how long it lasts.
-func draw(rng *rand.Rand, kinds []bound.Kind) (kind int, lasts time.Duration) {
-	left := rng.Float64()
-	for kind = range kinds {
-		if left -= kinds[kind].Share; left < 0 {
-			break
-		}
-	}
-	k := kinds[kind]
-	seconds := min(k.Median*math.Exp(k.Sigma*rng.NormFloat64()), 60)
-	return kind, time.Duration(seconds * float64(time.Second))
-}
-
 // follow plays the load with 20 slots and a round trip of 20 ms. The first fifth of the
 // tasks, in which the scheduler learns, and the last tenth count for nothing.
 func (m mixed) follow(t *testing.T, planner planner, seed uint64) (o outcomes) {
 	inCloud(t, seed, func(c *cloud) {
 		c.s.planner = planner
 		for k := range m.tasks {
-			kind, lasts := draw(c.rng, m.kinds)
+			kind, lasts := bound.Draw(c.rng, m.kinds)
 			hint := ""
 			if other := c.luck.IntN(len(m.kinds)); m.hints == wrongHints {
 				hint = strconv.Itoa(other)

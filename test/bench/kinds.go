@@ -1,23 +1,14 @@
 package main
 
 import (
-	"math"
 	"math/rand/v2"
 	"time"
 
 	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
-// The kinds of tasks, as internal/polling has them in virtual time.
-var (
-	oneKind   = []bound.Kind{{Share: 1, Median: 4, Sigma: 0.8}}
-	fiveKinds = []bound.Kind{
-		{Share: 0.5, Median: 1.5, Sigma: 0.3}, {Share: 0.1, Median: 2, Sigma: 0.3}, {Share: 0.2, Median: 3, Sigma: 0.3},
-		{Share: 0.1, Median: 10, Sigma: 0.3}, {Share: 0.1, Median: 20, Sigma: 0.3},
-	}
-	// actions are the spec.action of each kind.
-	actions = []string{"CreateListener", "DeleteListener", "CreateRule", "ModifyListener", "CreateLoadBalancer"}
-)
+// actions are the spec.action of each kind.
+var actions = []string{"CreateListener", "DeleteListener", "CreateRule", "ModifyListener", "CreateLoadBalancer"}
 
 // hints says of which tasks the kind is known.
 type hints int
@@ -41,16 +32,6 @@ func (h hints) action(guess *rand.Rand, task, kind int) string {
 	}
 }
 
-// drawTask draws the kind of a task, and how long it lasts.
-func drawTask(rng *rand.Rand, kinds []bound.Kind) (kind int, lasts time.Duration) {
-	for left := rng.Float64() - kinds[0].Share; left >= 0 && kind < len(kinds)-1; left -= kinds[kind].Share {
-		kind++
-	}
-	k := kinds[kind]
-	lasts = time.Duration(k.Median * math.Exp(k.Sigma*rng.NormFloat64()) * float64(time.Second))
-	return kind, min(lasts, longestTask)
-}
-
 const (
 	aloneOneKind   = "one task alone, one kind"
 	aloneFiveKinds = "one task alone, five kinds known"
@@ -64,14 +45,14 @@ const (
 // knows of kinds: they are compared once with tasks of several.
 func loadsOfKinds() []load {
 	all := []load{
-		lone(aloneOneKind, oneKind, noHints),
-		lone(aloneFiveKinds, fiveKinds, allHints),
-		steady(known5, fiveKinds, allHints, 5, 1000),
-		steady(known10, fiveKinds, allHints, 10, 1500),
-		steady(known15, fiveKinds, allHints, 15, 1800),
-		steady(noneKnown, fiveKinds, noHints, 10, 1500),
-		steady("10/s, five kinds, half known", fiveKinds, halfHints, 10, 1500),
-		steady("10/s, five kinds, wrong at random", fiveKinds, wrongHints, 10, 1500),
+		lone(aloneOneKind, bound.OneKind, noHints),
+		lone(aloneFiveKinds, bound.FiveKinds, allHints),
+		steady(known5, bound.FiveKinds, allHints, 5, 1000),
+		steady(known10, bound.FiveKinds, allHints, 10, 1500),
+		steady(known15, bound.FiveKinds, allHints, 15, 1800),
+		steady(noneKnown, bound.FiveKinds, noHints, 10, 1500),
+		steady("10/s, five kinds, half known", bound.FiveKinds, halfHints, 10, 1500),
+		steady("10/s, five kinds, wrong at random", bound.FiveKinds, wrongHints, 10, 1500),
 	}
 	for i := range all {
 		l := &all[i]

@@ -61,21 +61,21 @@ func (l load) counted() int {
 func loads(short bool) []load {
 	if short {
 		return []load{
-			{name: "2 tasks, one after the other", kinds: fiveKinds, hints: allHints, tasks: 6, rate: 5, first: 4, alone: true, aside: true, repeat: 1},
-			{name: "40 at once, every second call fails", kinds: oneKind, tasks: 40, failures: failures{share: 0.5}, repeat: 1},
+			{name: "2 tasks, one after the other", kinds: bound.FiveKinds, hints: allHints, tasks: 6, rate: 5, first: 4, alone: true, aside: true, repeat: 1},
+			{name: "40 at once, every second call fails", kinds: bound.OneKind, tasks: 40, failures: failures{share: 0.5}, repeat: 1},
 			{
-				name: "all calls fail for 10 s, then none", kinds: oneKind, tasks: 75, rate: 5, repeat: 1,
+				name: "all calls fail for 10 s, then none", kinds: bound.OneKind, tasks: 75, rate: 5, repeat: 1,
 				failures: failures{from: 5 * time.Second, lasting: 10 * time.Second},
 			},
 		}
 	}
 	return slices.Concat([]load{
-		{name: "200 at once", kinds: oneKind, tasks: 200, repeat: 5},
-		{name: "1000 at once", kinds: oneKind, tasks: 1000, repeat: 1},
-		steady("5/s", oneKind, noHints, 5, 750),
-		steady("10/s", oneKind, noHints, 10, 1300),
-		steady("15/s", oneKind, noHints, 15, 1800),
-		{name: "2000 stuck, 3/s", kinds: oneKind, tasks: 180, rate: 3, stuck: 2000, lead: 3 * time.Minute, aside: true, repeat: 1},
+		{name: "200 at once", kinds: bound.OneKind, tasks: 200, repeat: 5},
+		{name: "1000 at once", kinds: bound.OneKind, tasks: 1000, repeat: 1},
+		steady("5/s", bound.OneKind, noHints, 5, 750),
+		steady("10/s", bound.OneKind, noHints, 10, 1300),
+		steady("15/s", bound.OneKind, noHints, 15, 1800),
+		{name: "2000 stuck, 3/s", kinds: bound.OneKind, tasks: 180, rate: 3, stuck: 2000, lead: 3 * time.Minute, aside: true, repeat: 1},
 	}, loadsOfKinds(), failingLoads())
 }
 
@@ -83,15 +83,15 @@ func loads(short bool) []load {
 // that are not measured anyway.
 func failingLoads() []load {
 	const rate, tasks = 5, 400
-	twoRegions := load{name: "5/s in each of two regions", kinds: oneKind, tasks: 2 * tasks, rate: 2 * rate, twoRegions: true, repeat: 1}
+	twoRegions := load{name: "5/s in each of two regions", kinds: bound.OneKind, tasks: 2 * tasks, rate: 2 * rate, twoRegions: true, repeat: 1}
 	oneFails := twoRegions
 	oneFails.name, oneFails.like = "all calls of one region fail, "+twoRegions.name, twoRegions.name
 	oneFails.failures.region = secondRegion
 	return []load{
-		{name: "every second call fails, 5/s", kinds: oneKind, tasks: tasks, rate: rate, failures: failures{share: 0.5}, aside: true, repeat: 1},
-		{name: "200 at once, every second call fails", kinds: oneKind, tasks: 200, failures: failures{share: 0.5}, like: "200 at once", repeat: 2},
+		{name: "every second call fails, 5/s", kinds: bound.OneKind, tasks: tasks, rate: rate, failures: failures{share: 0.5}, aside: true, repeat: 1},
+		{name: "200 at once, every second call fails", kinds: bound.OneKind, tasks: 200, failures: failures{share: 0.5}, like: "200 at once", repeat: 2},
 		{
-			name: "all calls fail for 60 s, then none", kinds: oneKind, rate: rate, aside: true, repeat: 1,
+			name: "all calls fail for 60 s, then none", kinds: bound.OneKind, rate: rate, aside: true, repeat: 1,
 			tasks: int(rate * (healthy + time.Minute + healthy).Seconds()), failures: failures{from: healthy, lasting: time.Minute},
 		},
 		twoRegions,
@@ -129,7 +129,7 @@ func (l load) arrivals(seed uint64, repetition int) []arrival {
 		if l.rate > 0 {
 			at += time.Duration(rng.ExpFloat64() / l.rate * float64(time.Second))
 		}
-		kind, lasts := drawTask(rng, l.kinds)
+		kind, lasts := bound.Draw(rng, l.kinds)
 		result := clbsim.Succeeded
 		if rng.Float64() < failedShare {
 			result = clbsim.Failed

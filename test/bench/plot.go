@@ -13,6 +13,8 @@ import (
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	glyphs "gonum.org/v1/plot/vg/draw"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 // shortest is the smallest latency on a logarithmic axis, in seconds.
@@ -36,9 +38,9 @@ func plotAll(folder string, results []result) error {
 	return errors.Join(
 		plotShares(filepath.Join(folder, "latency-10-per-second.svg"), results, "10/s"),
 		plotMeans(filepath.Join(folder, "latency-by-load.svg"), "Mean latency by arrivals, one kind of task", one,
-			load{kinds: oneKind}),
+			load{kinds: bound.OneKind}),
 		plotMeans(filepath.Join(folder, "latency-five-kinds.svg"), "Mean latency by arrivals, five kinds of tasks, known or not", five,
-			load{name: ", not known", kinds: fiveKinds}, load{name: ", known", kinds: fiveKinds, hints: allHints}),
+			load{name: ", not known", kinds: bound.FiveKinds}, load{name: ", known", kinds: bound.FiveKinds, hints: allHints}),
 	)
 }
 

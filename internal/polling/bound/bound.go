@@ -11,12 +11,6 @@ package bound
 
 import "math"
 
-// Kind is tasks whose durations are distributed log-normally, cut off at a minute.
-type Kind struct {
-	Share         float64 // Of all tasks.
-	Median, Sigma float64 // Seconds; of the logarithm.
-}
-
 const (
 	longest = 60.0 // Seconds.
 	first   = 0.02

@@ -9,17 +9,15 @@ import (
 // The bounds at 19.6 calls a second, as an independent program computed them, with a round
 // trip of 20 ms. It takes the nearer side of a jump in the polls, so it may be a hundredth off.
 func TestLatency(t *testing.T) {
-	one := []Kind{{1, 4, 0.8}}
-	five := []Kind{{0.5, 1.5, 0.3}, {0.1, 2, 0.3}, {0.2, 3, 0.3}, {0.1, 10, 0.3}, {0.1, 20, 0.3}}
 	rates := []float64{2, 5, 10, 15}
 	for sentence, test := range map[string]struct {
 		kinds []Kind
 		known bool
 		want  [4]float64
 	}{
-		"one kind":              {one, true, [4]float64{0.28, 0.75, 1.82, 4.04}},
-		"five kinds, not known": {five, false, [4]float64{0.20, 0.52, 1.33, 3.41}},
-		"five kinds, known":     {five, true, [4]float64{0.12, 0.26, 0.58, 1.14}},
+		"one kind":              {OneKind, true, [4]float64{0.28, 0.75, 1.82, 4.04}},
+		"five kinds, not known": {FiveKinds, false, [4]float64{0.20, 0.52, 1.33, 3.41}},
+		"five kinds, known":     {FiveKinds, true, [4]float64{0.12, 0.26, 0.58, 1.14}},
 	} {
 		for i, rate := range rates {
 			t.Run(fmt.Sprintf("%s, %g/s", sentence, rate), func(t *testing.T) {
@@ -33,10 +31,9 @@ func TestLatency(t *testing.T) {
 
 // The bound falls with the calls, and less and less, since tasks may be polled in two ways.
 func TestConvex(t *testing.T) {
-	five := []Kind{{0.5, 1.5, 0.3}, {0.1, 2, 0.3}, {0.2, 3, 0.3}, {0.1, 10, 0.3}, {0.1, 20, 0.3}}
 	for _, known := range []bool{false, true} {
 		for calls := 1.3; calls < 5; calls += 0.1 {
-			before, at, after := Latency(five, known, calls-0.1), Latency(five, known, calls), Latency(five, known, calls+0.1)
+			before, at, after := Latency(FiveKinds, known, calls-0.1), Latency(FiveKinds, known, calls), Latency(FiveKinds, known, calls+0.1)
 			if at >= before || at > (before+after)/2+0.01 {
 				t.Errorf("%.3f s at %.1f calls, %.3f s and %.3f s at 0.1 fewer and more (known: %t)", at, calls, before, after, known)
 			}
