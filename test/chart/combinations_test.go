@@ -17,6 +17,7 @@ var badValues = map[string]struct{ values, says string }{
 	"a digest must be one":                            {"image: {digest: abc}", "digest"},
 	"a flag begins with a dash":                       {"extraArgs: [zap-log-level=debug]", "extraArgs"},
 	"an interval has a unit":                          {"serviceMonitor: {interval: 30}", "interval"},
+	"a map is not taken away":                         {"image: null", "image"},
 	"a Secret has a name":                             {`credentials: {existingSecret: ""}`, "existingSecret"},
 	"a policy for evictions must be known to the API": {"podDisruptionBudget: {unhealthyPodEvictionPolicy: Always}", "unhealthyPodEvictionPolicy"},
 

@@ -89,3 +89,27 @@ func TestSchemaAndDefaultsHaveTheSameValues(t *testing.T) {
 		}
 	}
 }
+
+// A value that is taken away by null is not needed, or Helm names it.
+func TestNullValues(t *testing.T) {
+	paths := map[string]bool{}
+	for path := range leaves(t) {
+		for ; path != ""; path = path[:max(strings.LastIndex(path, "."), 0)] {
+			paths[path] = true
+		}
+	}
+	for path := range paths {
+		t.Run(path, func(t *testing.T) {
+			t.Parallel()
+			names := strings.Split(path, ".")
+			r := own
+			r.values = "null"
+			for _, name := range slices.Backward(names) {
+				r.values = "{" + name + ": " + r.values + "}"
+			}
+			if _, _, err := (helm4{}).template(r); err != nil && !strings.Contains(err.Error(), names[len(names)-1]) {
+				t.Error(err)
+			}
+		})
+	}
+}
