@@ -20,9 +20,9 @@ type write struct {
 	check func(before, after *v1alpha1.CLBTask) bool
 }
 
-// refusesTime is a status that the server refuses, since a program that reads CLBTasks could not: a list with one
-// such object would leave it blind. Of a field that is a time the schema's type alone does not tell.
-func refusesTime(field string) write {
+// unreadable is a status that the server refuses, since no program could read it that reads CLBTasks: a list with
+// one such object would leave it blind. Of a field that is a time the schema's type alone does not tell.
+func unreadable(field string) write {
 	return write{
 		write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
 			return status(ctx, c, task, "{\"status\":{"+field+"}}")
@@ -59,9 +59,10 @@ var writes = map[string]write{
 			return errors.New("there is another version")
 		},
 	},
-	"a status patch with a list for startTime is refused":               refusesTime(`"startTime":[]`),
-	"a status patch with a list for completionTime is refused":          refusesTime(`"completionTime":["2026-01-01T00:00:00Z"]`),
-	"a status patch with a list for the time of a condition is refused": refusesTime(`"conditions":[{"type":"Ready","status":"True","reason":"A","message":"","lastTransitionTime":[]}]`),
+	"a status patch with a list for startTime is refused":               unreadable(`"startTime":[]`),
+	"a status patch with a list for completionTime is refused":          unreadable(`"completionTime":["2026-01-01T00:00:00Z"]`),
+	"a status patch with a list for the time of a condition is refused": unreadable(`"conditions":[{"type":"Ready","status":"True","reason":"A","message":"","lastTransitionTime":[]}]`),
+	"a status patch with a number beyond 64 bits is refused":            unreadable(`"observedGeneration":1e20`),
 	"a status patch from an earlier version conflicts": {
 		write: func(ctx context.Context, c client.Client, task *v1alpha1.CLBTask) error {
 			return status(ctx, c, task, `{"metadata":{"resourceVersion":"1"},"status":{"phase":"Running"}}`)
