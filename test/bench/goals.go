@@ -9,6 +9,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 // goal is a figure that the project has set itself, and what was measured.
@@ -207,7 +208,7 @@ func (c *cluster) shared(ctx context.Context, name string, seed uint64) ([]goal,
 	}
 	r.begin(failures{})
 	go r.pollBeside(ctx, others)
-	busy := load{tasks: 300, rate: 300 / (settling + lasting).Seconds(), stuck: 100}
+	busy := load{kinds: bound.OneKind, tasks: 300, rate: 300 / (settling + lasting).Seconds(), stuck: 100}
 	if err := c.submitAll(ctx, r, o, namespace, busy.arrivals(seed, 0)); err != nil {
 		return nil, err
 	}
