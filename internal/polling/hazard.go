@@ -82,6 +82,7 @@ func bandOf(age float64) int {
 type hazard struct {
 	finishes, watched [bandCount]float64 // Tasks; seconds.
 	rates             [bandCount]float64 // Finishes per second.
+	ended             [bandCount]float64 // The finishes in this band and later.
 	sums              [bandCount]float64 // The rates, accumulated up to the start of the band.
 	plan              plan
 	planner           planner
@@ -140,10 +141,13 @@ func overlap(band int, begin, end float64) float64 {
 
 func (h *hazard) forget(now time.Duration) {
 	keep := math.Exp2(-float64(now-h.estimated) / float64(forgetHalf))
-	for band := range h.watched {
+	ended := 0.0
+	for band := bandCount - 1; band >= 0; band-- {
 		kept := min(keep, memory*(bandStarts[band+1]-bandStarts[band])/h.watched[band])
 		h.finishes[band] = flushTiny(h.finishes[band] * kept)
 		h.watched[band] = flushTiny(h.watched[band] * kept)
+		ended += h.finishes[band]
+		h.ended[band] = ended
 	}
 }
 

@@ -99,7 +99,7 @@ func TestOddCrowd(t *testing.T) {
 
 // Many invented regions of one tenant do not slow another.
 func TestInventedRegions(t *testing.T) {
-	compare(t, 0.5, 3, 0.02, func(c *cloud) {
+	compare(t, 0.5, 3, 0.05, func(c *cloud) {
 		c.fails = odd(c, EndpointFailed, 0)
 		for k := range 20_000 {
 			c.track(Task[int]{Key: -1 - k, Region: strconv.Itoa(k), Tenant: "crowd"}, long)

@@ -16,14 +16,16 @@ const (
 )
 
 // What was learned may be wrong. So an interval is at most an eleventh of the age and a
-// second while nothing is known of that age, and the more tasks have lived through it, the
-// longer, up to the whole. It is an eleventh, too, while slots are spent on tasks that
-// are due for no reason but maxInterval. Ages that are closer than leastInterval are in one band.
+// second while nothing is known of that age, and the more tasks have lived through it and
+// then finished, the longer, up to the whole: a crowd that is stuck says nothing of others. It is
+// an eleventh, too, while slots are spent on tasks that are due for no reason but
+// maxInterval. Ages that are closer than leastInterval are in one band.
 const (
 	youth         = time.Second
 	doubtShare    = 11
 	trustShare    = 1
 	trusted       = 2 // So many tasks leave half of the doubt.
+	trustEach     = 4 // So many that lived through an age are trusted for each that finished later.
 	maxInterval   = 30 * time.Second
 	leastInterval = firstBand
 )
@@ -43,7 +45,7 @@ func (e *entry[K]) interval(now time.Duration) time.Duration {
 	planned := time.Duration((e.kind.plan.next(dueLevel, from) - from.age) * float64(time.Second))
 	share := float64(doubtShare)
 	if now-e.lane.gate.bucket.spare > congestedFor {
-		lived := e.kind.watched[from.band] / (bandStarts[from.band+1] - bandStarts[from.band])
+		lived := min(e.kind.watched[from.band]/(bandStarts[from.band+1]-bandStarts[from.band]), trustEach*e.kind.ended[from.band])
 		share = trustShare + (doubtShare-trustShare)/(1+lived/trusted)
 	}
 	most := time.Duration(float64(age+youth) / share)

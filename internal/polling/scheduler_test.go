@@ -57,19 +57,19 @@ func TestScheduler(t *testing.T) {
 				turn = again(t, got, turn, InProgress, leastInterval, max((time.Since(begun)+time.Second)/5, Window+1)) // It learns from this one.
 			}
 		},
-		"though nothing ever finished, it is polled again before it is twice as old and a second older": func(t *testing.T, s *Scheduler[string], got grants) {
+		"though nothing ever finished, it is polled again after an eleventh of its age and a second": func(t *testing.T, s *Scheduler[string], got grants) {
 			unlearn(s, got)
 			begun := time.Now()
-			track(s, "a")
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: 40 * time.Second})
 			turn := got.next(t).turn
 			for range 6 {
-				age := time.Since(begun) + time.Second
-				turn = again(t, got, turn, InProgress, age*7/10, age*105/100+1)
+				share := (time.Since(begun) + 41*time.Second) / 11
+				turn = again(t, got, turn, InProgress, share*94/100, share*106/100)
 			}
 		},
 		"nor is any interval longer than half a minute": func(t *testing.T, s *Scheduler[string], got grants) {
 			unlearn(s, got)
-			s.Track(Task[string]{Key: "a", Bucket: home, Age: 100 * time.Second})
+			s.Track(Task[string]{Key: "a", Bucket: home, Age: 1000 * time.Second})
 			again(t, got, got.next(t).turn, InProgress, 28500*time.Millisecond-1, 31500*time.Millisecond)
 		},
 		"its age is taken when it is first tracked, and not below zero": func(t *testing.T, s *Scheduler[string], got grants) {

@@ -127,3 +127,21 @@ func TestTenantsOfOneTask(t *testing.T) {
 		}
 	})
 }
+
+// A task of another tenant is found soon, though one with many stuck tasks taught that none finishes.
+func TestNewcomerBesideStuck(t *testing.T) {
+	inCloud(t, 1, func(c *cloud) {
+		for k := range 2000 {
+			c.track(Task[int]{Key: k, Tenant: "stuck"}, long)
+		}
+		pass(10 * time.Second)
+		for k := range 5 {
+			j := c.add(Task[int]{Key: 2000 + k, Tenant: "new"}, 8*time.Second)
+			c.s.Track(j.Task)
+			c.decided()
+			if late := j.found.Sub(j.end); late > 1500*time.Millisecond {
+				t.Errorf("task %d was found %v late after %d polls", k, late, j.polls)
+			}
+		}
+	})
+}
