@@ -72,7 +72,7 @@ func (l *limit) answered(now, granted time.Duration, full bool) {
 		l.last = now
 		return
 	}
-	l.clean += min(now-l.last, 2*Window)
+	l.clean += min(now-l.last, maxPause) // Calls that fail in between are no sign of the quota.
 	l.last = now
 	since := l.clean.Seconds()
 	sincePeak := since - math.Cbrt((l.peak-l.low)/cubic)
