@@ -168,13 +168,13 @@ func (p Phase) Final() bool {
 	return p == PhaseSucceeded || p == PhaseFailed || p == PhaseUnknown
 }
 
-// A time's schema allows a list, which no program can read that reads CLBTasks: the operator would see none of
-// them. Hence the rules of times, none of which can be evaluated for a list, so that the API server refuses it.
-
 // CLBTaskStatus is how the request stands. The controller alone writes it.
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:XValidation:rule="!has(oldSelf.phase) || !(oldSelf.phase in ['Succeeded', 'Failed']) || (has(self.phase) && self.phase == oldSelf.phase)",message="status.phase is immutable once it is Succeeded or Failed: a verdict never changes"
 type CLBTaskStatus struct {
+	// A time's schema allows a list, which no program can read that reads CLBTasks: the operator would see none of
+	// them. Hence the rules of times, none of which can be evaluated for a list, so that the API server refuses it.
+
 	// conditions say how the task stands, for kubectl wait, kstatus, Argo CD and
 	// others. Ready and Succeeded are always there; Failed, Running, Reconciling
 	// and Stalled only while they are True.

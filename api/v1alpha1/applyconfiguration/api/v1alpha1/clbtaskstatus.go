@@ -27,8 +27,6 @@ import (
 // CLBTaskStatusApplyConfiguration represents a declarative configuration of the CLBTaskStatus type for use
 // with apply.
 //
-// A time's schema allows a list, which no program can read that reads CLBTasks: the operator would see none of
-// them. Hence the rules of times, none of which can be evaluated for a list, so that the API server refuses it.
 // CLBTaskStatus is how the request stands. The controller alone writes it.
 type CLBTaskStatusApplyConfiguration struct {
 	// conditions say how the task stands, for kubectl wait, kstatus, Argo CD and
