@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/clbtask/clbtask-operator/internal/clb"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 	"github.com/clbtask/clbtask-operator/test/bench/process"
 )
 
@@ -36,7 +37,7 @@ func (c *cluster) startOperator(ctx context.Context, manager, folder, name strin
 	if err := os.WriteFile(kubeconfig, c.Kubeconfig, 0o600); err != nil {
 		return nil, err
 	}
-	address, err := process.FreeAddress(ctx)
+	address, err := realenv.FreeAddress()
 	if err != nil {
 		return nil, err
 	}

@@ -6,9 +6,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -28,6 +28,7 @@ import (
 
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clbsim"
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 )
 
 // build compiles the programs of the images once, by the names of their containers.
@@ -275,11 +276,9 @@ func createSecret(t *testing.T, namespace, name string, key clbsim.Credential) {
 // freePort returns a port that nobody listens on now.
 func freePort(t *testing.T) int {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := realenv.FreeAddress()
 	ok(t, err)
-	defer func() { ok(t, listener.Close()) }()
-	address, _ := listener.Addr().(*net.TCPAddr)
-	return address.Port
+	return int(netip.MustParseAddrPort(address).Port())
 }
 
 // merged merges two texts of YAML; their keys differ.

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -91,24 +89,14 @@ func startProgram(t *testing.T, program string, sky realenv.Cloud, kubeconfig []
 	return r
 }
 
-// lastPort is below those that the system gives to connections, one of which might take a port that
-// is free before a replica listens there.
-var lastPort atomic.Int32
-
-func init() { lastPort.Store(20_000 + int32(os.Getpid()*101%10_000)) } // Another run may be beside this one.
-
 // freeAddress returns an address on this machine that nobody listens at.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		address := fmt.Sprint("127.0.0.1:", lastPort.Add(1))
-		if port, err := net.Listen("tcp", address); err == nil {
-			_ = port.Close()
-			return address
-		}
+	address, err := realenv.FreeAddress()
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no port is free")
-	return ""
+	return address
 }
 
 // readiness returns what its readiness says: "ok", or what is not.

@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -188,12 +187,11 @@ func install(t *testing.T, cluster *realenv.Cluster) (deployment appsv1.Deployme
 // freeAddress returns an address on this machine that nobody listens at.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	port, err := net.Listen("tcp", "127.0.0.1:0") // Only its number counts.
+	address, err := realenv.FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = port.Close()
-	return port.Addr().String()
+	return address
 }
 
 // ok returns an error unless the response is of success.

@@ -36,17 +36,16 @@ type Beside struct {
 
 // StartBeside starts a second kube-apiserver, without CRDs.
 func (c *Cluster) StartBeside() (*Beside, error) {
-	port, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0") // Only its number counts.
+	address, err := FreeAddress()
 	if err != nil {
 		return nil, err
 	}
-	_, number, _ := net.SplitHostPort(port.Addr().String())
-	_ = port.Close()
+	_, port, _ := net.SplitHostPort(address)
 	certificates := c.environment.ControlPlane.APIServer.CertDir
 	b := &Beside{Config: rest.CopyConfig(c.Config), program: filepath.Join(c.Assets, "kube-apiserver")}
-	b.Config.Host = "https://127.0.0.1:" + number
+	b.Config.Host = "https://" + address
 	b.args = []string{
-		"--etcd-servers=" + c.etcd(), "--etcd-prefix=/beside", "--bind-address=127.0.0.1", "--secure-port=" + number,
+		"--etcd-servers=" + c.etcd(), "--etcd-prefix=/beside", "--bind-address=127.0.0.1", "--secure-port=" + port,
 		"--cert-dir=" + certificates, "--client-ca-file=" + filepath.Join(certificates, "client-cert-auth-ca.crt"),
 		"--service-cluster-ip-range=10.0.0.0/24", "--authorization-mode=RBAC", "--disable-admission-plugins=ServiceAccount",
 		"--service-account-issuer=" + b.Config.Host, "--service-account-key-file=" + filepath.Join(certificates, "sa-signer.crt"),

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/clbtask/clbtask-operator/internal/testenv/realenv"
 	"github.com/clbtask/clbtask-operator/test/bench/process"
 )
 
@@ -54,7 +55,7 @@ scrape_configs:
 	if err := os.WriteFile(file, []byte(settings), 0o600); err != nil {
 		return nil, err
 	}
-	address, err := process.FreeAddress(ctx)
+	address, err := realenv.FreeAddress()
 	if err != nil {
 		return nil, err
 	}

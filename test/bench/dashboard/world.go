@@ -105,7 +105,7 @@ func (w *world) startReplicas(ctx context.Context, manager, folder string) (targ
 		return nil, err
 	}
 	for i := range 2 {
-		address, err := process.FreeAddress(ctx)
+		address, err := realenv.FreeAddress()
 		if err != nil {
 			return nil, err
 		}

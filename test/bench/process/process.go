@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"syscall"
@@ -44,13 +43,4 @@ func (p *Process) Stop() error {
 		return fmt.Errorf("%s: %w: %s", p.Path, err, text[max(0, len(text)-2000):])
 	}
 	return nil
-}
-
-// FreeAddress returns an address of this machine that nobody listens at.
-func FreeAddress(ctx context.Context) (string, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return listener.Addr().String(), listener.Close()
 }
