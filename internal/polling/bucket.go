@@ -72,10 +72,13 @@ func newBucket[K comparable](name Bucket, slots int, planner planner, now time.D
 	}
 }
 
-func (b *bucket[K]) free() int { return b.limit.whole() - b.out - len(b.coolingDown) }
+// used returns how many slots are held by turns or not yet back.
+func (b *bucket[K]) used() int { return b.out + len(b.coolingDown) }
+
+func (b *bucket[K]) free() int { return b.limit.whole() - b.used() }
 
 // full reports whether no whole slot is free.
-func (b *bucket[K]) full() bool { return b.limit.slots-float64(b.out+len(b.coolingDown)) < 1 }
+func (b *bucket[K]) full() bool { return b.limit.slots-float64(b.used()) < 1 }
 
 // anyDue reports whether a task is due and not parked.
 func (b *bucket[K]) anyDue() bool { return len(b.tenants.active) > 0 }

@@ -87,23 +87,22 @@ func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 	interval += time.Duration(jitterShare * (luck - 0.5) * float64(interval))
 	e.due = now
 	park := false
-	longest := e.longest
-	e.longest = false
 	switch outcome {
 	case Finished:
 		e.state = finished
 		return
 	case InProgress, Unused, Aborted:
 		e.due += interval
+		e.longest = false
 	case Refused:
 		e.backoff = grow(e.backoff, firstRefused)
 		e.due += max(interval, e.backoff)
+		e.longest = false
 	case EndpointFailed, AccountFailed:
 		e.due += e.lane.backoff(e)
-		e.longest = longest && e.failures <= 1
+		e.longest = e.longest && e.failures <= 1
 		park = !e.lane.open() || e.due > now && !e.expedited
-	case Throttled, ThrottledAccount, ThrottledProcess:
-		e.longest = longest
+	case Throttled, ThrottledAccount, ThrottledProcess: // It keeps its place.
 	}
 	if e.expedited {
 		e.due = now

@@ -62,7 +62,7 @@ func (b *bucket[K]) faults(tasks map[any]int, queued map[state]int) []string {
 			}
 		}
 	}
-	if b.out < 0 || b.out+len(b.coolingDown) > b.limit.most {
+	if b.out < 0 || b.used() > b.limit.most {
 		wrong("%d slots are out and %d cooling down, of %d", b.out, len(b.coolingDown), b.limit.most)
 	}
 	if b.limit.slots < 1 || b.limit.whole() > b.limit.most {

@@ -38,7 +38,7 @@ type limit struct {
 }
 
 func newLimit(most int) limit {
-	return limit{most: most, slots: float64(most), peak: float64(most), cut: never, last: never, resumes: never}
+	return limit{most: most, slots: float64(most), cut: never, resumes: never}
 }
 
 // whole returns how many slots there are now.

@@ -15,7 +15,7 @@ func (s *Scheduler[K]) Stats() map[Bucket]Stats {
 	now, all := s.now(), map[Bucket]Stats{}
 	for name, b := range s.buckets {
 		b.reclaim(now)
-		all[name] = Stats{Slots: b.limit.whole(), SlotsInUse: b.out + len(b.coolingDown)}
+		all[name] = Stats{Slots: b.limit.whole(), SlotsInUse: b.used()}
 	}
 	for _, e := range s.entries {
 		if e.state <= parked {

@@ -71,7 +71,7 @@ func (t *Turn[K]) Return(outcome Outcome, retryAfter time.Duration) (common bool
 	}
 	t.returned = true
 	b := g.bucket
-	used := b.out + len(b.coolingDown)
+	used := b.used()
 	s.out--
 	b.out--
 	g.out--
