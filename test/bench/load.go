@@ -10,11 +10,8 @@ import (
 	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
-// The durations of tasks are log-normal.
-const (
-	longestTask = 60 * time.Second
-	failedShare = 0.1
-)
+// failedShare is how many tasks fail.
+const failedShare = 0.1
 
 // load is a number of tasks and how they arrive.
 type load struct {

@@ -15,6 +15,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 // settings are what the flags say.
@@ -178,7 +180,7 @@ func (s settings) sideBySide(ctx context.Context, l load) ([]result, error) {
 // report renders the page.
 func (s settings) report(p page) (string, error) {
 	p.Date, p.Machine, p.After = time.Now().UTC().Format(time.DateOnly), machine(), noise()
-	p.Seed, p.Quota, p.RoundTrip, p.Longest = s.seed, quota, roundTrip, longestTask
+	p.Seed, p.Quota, p.RoundTrip, p.Longest = s.seed, quota, roundTrip, bound.Longest
 	var text strings.Builder
 	err := pageTemplate.Execute(&text, p)
 	return text.String(), err

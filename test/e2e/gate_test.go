@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -206,8 +205,8 @@ func kindOf(r *http.Request) string {
 		verb = "LIST" // As a watch.
 	case r.URL.Query().Has("watch"):
 		verb = "WATCH"
-	case verb == http.MethodGet:
-		verb = cmp.Or(map[bool]string{found[2] == "": "LIST"}[true], verb)
+	case verb == http.MethodGet && found[2] == "":
+		verb = "LIST"
 	}
 	return verb + " " + found[1] + found[3]
 }

@@ -9,10 +9,13 @@
 // quota in steady state.
 package bound
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 const (
-	longest = 60.0 // Seconds.
+	longest = float64(Longest / time.Second)
 	first   = 0.02
 	points  = 420
 )

@@ -6,7 +6,10 @@ import (
 	"time"
 )
 
-// Kind is tasks whose durations are distributed log-normally, cut off at a minute.
+// Longest is how long a task lasts at most.
+const Longest = time.Minute
+
+// Kind is tasks whose durations are distributed log-normally, cut off at Longest.
 type Kind struct {
 	Share         float64 // Of all tasks.
 	Median, Sigma float64 // Seconds; of the logarithm.

@@ -21,7 +21,7 @@ import (
 // checks that both say and keep the same. Most of the requests are right, so that they reach the object.
 func Compare(t *testing.T, namespace string, seed uint64, requests int, one, other dynamic.Interface) {
 	t.Helper()
-	r := &requester{Rand: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // A seed repeats it.
+	r := newRequester(seed)
 	servers := [2]*server{}
 	for i, c := range []dynamic.Interface{one, other} {
 		servers[i] = newServer(c, namespace)
@@ -39,7 +39,7 @@ func Compare(t *testing.T, namespace string, seed uint64, requests int, one, oth
 // of it.
 func Disturb(t *testing.T, namespace string, seed uint64, requests int, c dynamic.Interface, after func(sent, got string)) {
 	t.Helper()
-	r := &requester{Rand: rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // A seed repeats it.
+	r := newRequester(seed)
 	s := newServer(c, namespace)
 	for range requests {
 		request := r.next(namespace)
@@ -126,6 +126,10 @@ func copyOf(body map[string]any) map[string]any {
 
 // requester makes random requests.
 type requester struct{ *rand.Rand }
+
+func newRequester(seed uint64) *requester {
+	return &requester{rand.New(rand.NewPCG(seed, 0))} //nolint:gosec // A seed repeats it.
+}
 
 func pick[T any](r *requester, from ...T) T { return from[r.IntN(len(from))] }
 
