@@ -223,17 +223,18 @@ func run(ctx context.Context, args []string, help io.Writer) error {
 // start runs the manager until ctx ends. While its cache is not filled it does not notice
 // that, and nothing else runs yet: then it is left behind.
 func start(ctx context.Context, mgr ctrl.Manager) error {
-	ended, filled := make(chan error, 1), make(chan bool, 1)
+	filled, ended := make(controllers.Filled), make(chan error, 1)
+	if err := mgr.Add(filled); err != nil {
+		return err
+	}
 	go func() { ended <- mgr.Start(ctx) }()
-	go func() { filled <- mgr.GetCache().WaitForCacheSync(ctx) }()
 	select {
 	case err := <-ended:
 		return err
-	case ok := <-filled:
-		if !ok {
-			return nil
-		}
+	case <-filled:
 		return <-ended
+	case <-ctx.Done():
+		return nil
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 type replica struct {
 	link   *testenv.Link
 	cancel context.CancelFunc
-	filled chan struct{} // Closed when its cache is.
+	filled controllers.Filled
 	ended  chan struct{} // Closed when it has ended.
 }
 
@@ -36,16 +36,15 @@ func (s *simulation) begin() {
 	link := testenv.NewLink(fmt.Sprint("replica-", s.started))
 	mgr := s.over(link, settings, credentials.Options{Source: credentials.FromSecret}, func(o *controllers.Options) { o.Slots = simulatedSlots })
 	ctx, cancel := context.WithCancel(context.WithoutCancel(s.Context()))
-	r := &replica{link: link, cancel: cancel, filled: make(chan struct{}), ended: make(chan struct{})}
+	r := &replica{link: link, cancel: cancel, filled: make(controllers.Filled), ended: make(chan struct{})}
+	if err := mgr.Add(r.filled); err != nil {
+		s.Fatal(err)
+	}
 	go func() {
 		defer close(r.ended)
 		if err := mgr.Start(ctx); err != nil && !s.elects { // Else it has lost the lease, and the kubelet starts it again.
 			s.Errorf("%s: %v", link, err)
 		}
-	}()
-	go func() {
-		defer close(r.filled)
-		mgr.GetCache().WaitForCacheSync(ctx)
 	}()
 	s.replicas = append(s.replicas, r)
 }

@@ -141,7 +141,21 @@ func SetupCLBTaskController(mgr ctrl.Manager, api API, sources CredentialSources
 	return mgr.Add(&sweeper{reader: mgr.GetAPIReader(), statuses: statuses, policy: policy, expirer: expirer, namespaces: options.Namespaces})
 }
 
-var _ manager.LeaderElectionRunnable = (*sweeper)(nil)
+var _, _ manager.LeaderElectionRunnable = (*sweeper)(nil), Filled(nil)
+
+// Filled is closed by the manager to which it was added, leader or not, once the cache is
+// filled. Before that, controller-runtime v0.25 does not end when it is told to: it goes
+// round in a loop for ever (kubernetes-sigs/controller-runtime#3440).
+type Filled chan struct{}
+
+// NeedLeaderElection implements manager.LeaderElectionRunnable.
+func (Filled) NeedLeaderElection() bool { return false }
+
+// Start implements manager.Runnable: the manager calls it when the cache is filled.
+func (f Filled) Start(context.Context) error {
+	close(f)
+	return nil
+}
 
 // maxRewrites is how many statuses a second are written again at most, of those that could
 // not be written: an API server in trouble is not flooded, however many there are.
