@@ -52,26 +52,31 @@ func (m mixed) String() string {
 func (m mixed) follow(t *testing.T, planner planner, seed uint64) (o outcomes) {
 	inCloud(t, seed, func(c *cloud) {
 		c.s.planner = planner
-		for k := range m.tasks {
-			kind, lasts := bound.Draw(c.rng, m.kinds)
-			hint := ""
-			if other := c.luck.IntN(len(m.kinds)); m.hints == wrongHints {
-				hint = strconv.Itoa(other)
-			} else if m.hints == allHints || m.hints == halfHints && k%2 == 0 {
-				hint = strconv.Itoa(kind)
-			}
-			if m.rate > 0 {
-				pass(time.Duration(c.rng.ExpFloat64() / m.rate * float64(time.Second)))
-			}
-			c.track(Task[int]{Key: k, Kind: hint}, lasts)
-			if m.rate == 0 {
-				c.decided()
-			}
-		}
-		c.decided()
+		m.play(c, 0)
 		o = c.lateOf(m.tasks/5, m.tasks-m.tasks/10)
 	})
 	return o
+}
+
+// play tracks the tasks of the load, whose keys count from first, and waits until all are decided.
+func (m mixed) play(c *cloud, first int) {
+	for k := first; k < first+m.tasks; k++ {
+		kind, lasts := bound.Draw(c.rng, m.kinds)
+		hint := ""
+		if other := c.luck.IntN(len(m.kinds)); m.hints == wrongHints {
+			hint = strconv.Itoa(other)
+		} else if m.hints == allHints || m.hints == halfHints && k%2 == 0 {
+			hint = strconv.Itoa(kind)
+		}
+		if m.rate > 0 {
+			pass(time.Duration(c.rng.ExpFloat64() / m.rate * float64(time.Second)))
+		}
+		c.track(Task[int]{Key: k, Kind: hint}, lasts)
+		if m.rate == 0 {
+			c.decided()
+		}
+	}
+	c.decided()
 }
 
 // bound returns the least mean latency, in seconds: with all slots busy, or if the

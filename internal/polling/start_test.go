@@ -1,9 +1,12 @@
 package polling
 
 import (
+	"math/rand/v2"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/clbtask/clbtask-operator/internal/polling/bound"
 )
 
 // Nothing is granted in the first second since a former process may just have called.
@@ -31,5 +34,38 @@ func TestSlots(t *testing.T) {
 		if _, err := New(slots, func(string, *Turn[string]) {}); err == nil {
 			t.Errorf("%d slots were accepted", slots)
 		}
+	}
+}
+
+// What was learned is not kept across a restart: in the five minutes after it, that costs less than a tenth of the
+// latency, or 50 ms of tasks alone.
+func TestRestart(t *testing.T) {
+	skipStatistics(t)
+	for _, m := range []mixed{
+		{bound.OneKind, noHints, 30, 0}, {bound.OneKind, noHints, 1500, 5}, {bound.OneKind, noHints, 3000, 10},
+		{bound.FiveKinds, allHints, 60, 0}, {bound.FiveKinds, allHints, 1500, 5}, {bound.FiveKinds, allHints, 3000, 10},
+	} {
+		t.Run(m.String(), func(t *testing.T) {
+			const seeds = 3
+			var anew, learned float64
+			for seed := range uint64(seeds) {
+				inCloud(t, seed, func(c *cloud) {
+					m.play(c, 0)
+					anew += c.lateOf(0, m.tasks).mean / seeds
+				})
+				inCloud(t, seed, func(c *cloud) { // The same tasks, after others.
+					rng, luck := c.rng, c.luck
+					c.rng, c.luck = rand.New(rand.NewPCG(seed, 5)), rand.New(rand.NewPCG(seed, 6))
+					m.play(c, m.tasks)
+					c.rng, c.luck = rng, luck
+					m.play(c, 0)
+					learned += c.lateOf(0, m.tasks).mean / seeds
+				})
+			}
+			t.Logf("detected %.3f s late anew, %.3f s with what was learned: %+.1f %%", anew, learned, 100*(anew/learned-1))
+			if anew > max(1.1*learned, learned+0.05) {
+				t.Error("a restart costs too much")
+			}
+		})
 	}
 }
