@@ -168,6 +168,31 @@ func TestClockSkew(t *testing.T) {
 	}
 }
 
+// An object whose request was tracked for another one before, and not answered, does not end early, though the API
+// server's clock is behind.
+func TestDeadlineOfLaterObject(t *testing.T) {
+	for sentence, resumed := range map[string]bool{"the other one is as it was created": false, "the other one was resumed": true} {
+		t.Run(sentence, func(t *testing.T) {
+			l := newLife()
+			other := freshTask()
+			other.UID = "other"
+			l.history, _ = l.history.Track(other, Decision{Restart: resumed}, l.now)
+			for range 4 {
+				l.history = l.history.Observe(unreachable, l.health, l.now)
+				l.wait(time.Minute)
+			}
+			l.task.CreationTimestamp = metav1.NewTime(l.now.Add(-4 * time.Minute)) // Now, as that clock has it.
+			l.limit(10 * time.Second)
+			l.pollFor(3*time.Minute, time.Second, unreachable) // A minute of that is what its clock may be behind.
+			l.unfinished(t)
+			l.pollFor(20*time.Second, time.Second, unreachable)
+			if matrix.Row(l.task.Status) != matrix.Expired {
+				t.Errorf("%v later it reads %s", l.now.Sub(created), matrix.Row(l.task.Status))
+			}
+		})
+	}
+}
+
 // A deadline counts from the first answer.
 func TestDeadlineStart(t *testing.T) {
 	l := newLife()

@@ -92,7 +92,7 @@ func (p Policy) Decide(task *v1alpha1.CLBTask, history History, health Health, n
 		w.restart = phase == v1alpha1.PhaseSuspended
 	}
 	if w.restart {
-		w.task, history = restarted(task), history.restart(now)
+		w.task, history = restarted(task), history.restart(task, now)
 	}
 	return p.decide(w, history.begin(w.task, now), health)
 }
@@ -182,22 +182,25 @@ func unfinished(w writer, history History, health Health) Decision {
 
 // deadlineOf returns when a task fails without a verdict, and false if it never does. It
 // counts from the first answer. If there was none it counts from the task's resumption, or
-// else from the object's creation as late as both clocks allow.
+// else from the object's creation, as late as both clocks allow unless it is known to have
+// been there when the request began to be tracked.
 func deadlineOf(task *v1alpha1.CLBTask, history History, now time.Time) (time.Time, bool) {
 	if task.Spec.ActiveDeadlineSeconds <= 0 {
 		return time.Time{}, false
 	}
-	created, begun := task.CreationTimestamp.Time, history.Begun
-	start := latest(created, begun)
+	begun, created, atLatest := history.Begun, task.CreationTimestamp.Time, task.CreationTimestamp.Add(clockSkew)
+	start := latest(begun, created)
 	switch {
 	case task.Status.StartTime != nil:
 		start = task.Status.StartTime.Time
 	case history.Status != nil:
 		start = now
-	case history.resumed:
+	case history.resumed && history.begunFor == task.UID:
 		start = begun
-	case begun.Sub(created) > clockSkew:
-		start = created.Add(clockSkew)
+	case history.resumed:
+		start = latest(begun, atLatest)
+	case history.begunFor != task.UID || begun.After(atLatest):
+		start = atLatest
 	}
 	return start.Add(time.Duration(task.Spec.ActiveDeadlineSeconds) * time.Second), true
 }

@@ -3,6 +3,8 @@ package lifecycle
 import (
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
+
 	"github.com/clbtask/clbtask-operator/api/v1alpha1"
 	"github.com/clbtask/clbtask-operator/internal/clb"
 )
@@ -28,7 +30,9 @@ type History struct {
 	// Unanswered is when the first poll of the last unanswered row was sent; zero if the last poll was answered.
 	Unanswered time.Time
 
-	// resumed says that an object was resumed or reopened at Begun: how old it is says nothing.
+	// begunFor is the object for which Begun was set. It was there then; others may be younger.
+	begunFor types.UID
+	// resumed says that this object was resumed or reopened at Begun: how old it is says nothing.
 	resumed bool
 	// forced is the last poll that an annotation forced, nil for none.
 	forced *forced
@@ -55,7 +59,7 @@ type refusals struct {
 func (h History) Track(task *v1alpha1.CLBTask, d Decision, now time.Time) (_ History, expedite bool) {
 	h = h.begin(task, now)
 	if d.Restart {
-		h = h.restart(now)
+		h = h.restart(task, now)
 	}
 	switch {
 	case !d.Force:
@@ -72,15 +76,15 @@ func (h History) Track(task *v1alpha1.CLBTask, d Decision, now time.Time) (_ His
 // reopened and not answered since may be old.
 func (h History) begin(task *v1alpha1.CLBTask, now time.Time) History {
 	if h.Begun.IsZero() {
-		h.Begun, h.resumed = now, wasResumed(task.Status)
+		h.Begun, h.begunFor, h.resumed = now, task.UID, wasResumed(task.Status)
 	}
 	return h
 }
 
 // restart returns the history after an object was resumed or reopened: rows of failures,
 // the grace and the deadline begin again. What the API has answered still holds.
-func (h History) restart(now time.Time) History {
-	h.Begun, h.resumed, h.Unanswered, h.refused = now, true, time.Time{}, nil
+func (h History) restart(task *v1alpha1.CLBTask, now time.Time) History {
+	h.Begun, h.begunFor, h.resumed, h.Unanswered, h.refused = now, task.UID, true, time.Time{}, nil
 	return h
 }
 
