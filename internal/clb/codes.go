@@ -86,9 +86,12 @@ func classify(code string) errorInfo {
 	return info
 }
 
-// KnownCode returns a code if Tencent Cloud documents it, its family if it documents that,
-// or else "Other": whatever answers for the API, there are few of these.
+// KnownCode returns a code if Tencent Cloud documents it or it is one of ours, its family if
+// that is documented, or else "Other": whatever answers for the API, there are few of these.
 func KnownCode(code string) string {
+	if _, own := ownCodes[code]; own {
+		return code
+	}
 	known, _ := lookUp(code)
 	return known
 }

@@ -51,6 +51,17 @@ func TestOwnCodes(t *testing.T) {
 	}
 }
 
+func TestKnownCode(t *testing.T) {
+	for code, want := range map[string]string{
+		"FailedOperation.RateLimitExceeded": "FailedOperation.RateLimitExceeded", "AuthFailure.SecretIdNotFound": "AuthFailure", "New.Code": "Other", "": "Other",
+		"ClientError.CredentialsMissing": "ClientError.CredentialsMissing", "ClientError.Timeout": "ClientError.Timeout", "ClientError.NetworkError": "ClientError",
+	} {
+		if got := KnownCode(code); got != want {
+			t.Errorf("%s is known as %s, want %s", code, got, want)
+		}
+	}
+}
+
 // Only what the API says of the request itself may end a task.
 func FuzzClassify(f *testing.F) {
 	for code := range exactCodes {
