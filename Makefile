@@ -64,12 +64,12 @@ test: envtest ## Run all tests of all modules, against a real API server.
 
 .PHONY: test-main
 test-main: envtest ## Run the tests of the main module, with the race detector.
-	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -short -vet=off ./...
+	@KUBEBUILDER_ASSETS="$(ENVTEST_ASSETS)" go test -race -short -vet=off -timeout 30m ./...
 
 .PHONY: test-long
 test-long: ## Run, without the race detector, the tests of many polls that test-main leaves out, and play 10,000 lives under random faults.
-	@GOGC=400 go test -vet=off ./internal/lifecycle ./internal/polling
-	@GOGC=400 go test -vet=off ./controllers -skip '^TestControllers$$' -simulate.seeds=31
+	@GOGC=400 go test -vet=off -timeout 30m ./internal/lifecycle ./internal/polling
+	@GOGC=400 go test -vet=off -timeout 30m ./controllers -skip '^TestControllers$$' -simulate.seeds=31
 
 .PHONY: soak
 soak: ## Play the operator under random faults, with SEEDS seeds from SEED on, some 320 lives each. One line a minute.

@@ -36,7 +36,7 @@ var _ = Describe("The life of a task", func() {
 
 	It("shows a task in progress, and then its success with its load balancers", func() {
 		w.run()
-		task := w.follow("create-lb", clbsim.Task{FromFirstPoll: true, Duration: 1500 * time.Millisecond, LoadBalancerIDs: []string{"lb-1", "lb-2"}})
+		task := w.follow("create-lb", clbsim.Task{FromFirstPoll: true, Duration: 5 * time.Second, LoadBalancerIDs: []string{"lb-1", "lb-2"}})
 		running := w.reach(task, matrix.Running)
 		Expect(running.Status.StartTime).NotTo(BeNil())
 		done := w.reach(task, matrix.Succeeded)
@@ -116,7 +116,7 @@ var _ = Describe("The life of a task", func() {
 		w.run()
 		task := w.follow("slow", clbsim.Task{Result: clbsim.Stuck}, limit(2))
 		done := w.reach(task, matrix.Expired)
-		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(BeNumerically("~", 2*time.Second, 1500*time.Millisecond))
+		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(BeNumerically(">=", time.Second)) // In whole seconds.
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Warning DeadlineExceeded"))
 	})
 
@@ -136,7 +136,7 @@ var _ = Describe("The life of a task", func() {
 	It("is deleted after its TTL, be that zero", func() {
 		w.run()
 		for name, seconds := range map[string]int64{"at-once": 0, "soon": 2} {
-			task := w.follow(name, clbsim.Task{FromFirstPoll: true, Duration: time.Second}, ttl(seconds))
+			task := w.follow(name, clbsim.Task{FromFirstPoll: true, Duration: 5 * time.Second}, ttl(seconds))
 			w.reach(task, matrix.Running)
 			Eventually(func() error {
 				_, err := w.get(task)

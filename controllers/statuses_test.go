@@ -133,6 +133,7 @@ func (s *simulation) refused(of *life, task *v1alpha1.CLBTask) bool {
 	for _, c := range s.callsFor(task) {
 		r := rows[c.Client]
 		switch {
+		case c.Code == "" && c.Fault == "" && s.togetherWithin(c.At, c.At.Add(time.Second)): // Its answer may be lost.
 		case c.Code == "" && c.Fault == "":
 			r = row{answered: !c.At.Before(of.born)}
 		case c.Code == unknownTask:

@@ -2,6 +2,7 @@ package controllers_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/go-logr/logr"
 	. "github.com/onsi/ginkgo/v2"
@@ -25,6 +26,7 @@ func init() { klog.SetLogger(logr.Discard()) }
 func TestControllers(t *testing.T) {
 	t.Parallel()
 	RegisterFailHandler(Fail)
+	SetDefaultEventuallyTimeout(30 * time.Second)
 	RunSpecs(t, "Controllers")
 }
 

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 )
 
 const answerFrame = `{"Response":{"Status":0,"RequestId":"r","Message":""}}`
@@ -61,17 +60,10 @@ func TestABombIsRefusedBeforeItIsInflated(t *testing.T) {
 			})
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			begin := time.Now()
 			status, err := poll(t, api)
-			took := time.Since(begin)
 			runtime.ReadMemStats(&after)
 			if err == nil || err.Problem != ProblemAPIUnreachable || !strings.Contains(err.Message, encoding) {
 				t.Errorf("got a status of %d bytes, %v", len(status.Message), err)
-			}
-			// A refusal takes some milliseconds; the race detector and two busy cores
-			// may need more.
-			if took > time.Second {
-				t.Errorf("it took %v", took)
 			}
 			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 4<<20 {
 				t.Errorf("it cost %d KiB", allocated>>10)

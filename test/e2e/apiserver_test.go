@@ -117,6 +117,10 @@ func ask(t *testing.T, l *lives, name string) {
 		task.Annotations = map[string]string{v1alpha1.AnnotationReconcileRequestedAt: "now"}
 		return l.client.Update(t.Context(), task)
 	}).Should(Succeed())
+	soon(g, func() (string, error) {
+		err := l.client.Get(t.Context(), client.ObjectKeyFromObject(task), task)
+		return task.Status.LastHandledReconcileAt, err
+	}).Should(Equal("now"))
 }
 
 // calm checks that polls of a CLBTask lead to no writes.

@@ -74,6 +74,8 @@ func TestCrash(t *testing.T) {
 			soon(g, func() []string { return l.open(everyEnd()) }).Should(BeEmpty(), r.text)
 			g.Expect(sky.Stats().Accounts["id-some"].Peak).To(BeNumerically("<=", slots))
 			soon(g, func() int { return api.acceptances(patches) - l.changes() }).Should(BeZero(), "writes that change nothing")
+			polls := len(sky.CallsFor("goes-on"))
+			soon(g, func() int { return len(sky.CallsFor("goes-on")) }).Should(BeNumerically(">", polls+1), r.text)
 			l.unpolled()
 			l.check()
 		})

@@ -129,9 +129,9 @@ func (r *replica) calls(sky realenv.Cloud) func() int {
 	return func() int { return sky.Stats().Accounts[r.key.SecretID].Arrivals }
 }
 
-// soon polls for at most a minute.
+// soon polls for at most three minutes: many operators run beside each other.
 func soon(g *WithT, what any) AsyncAssertion {
-	return g.Eventually(what).WithTimeout(time.Minute).WithPolling(10 * time.Millisecond)
+	return g.Eventually(what).WithTimeout(3 * time.Minute).WithPolling(10 * time.Millisecond)
 }
 
 var beSome = BeNumerically(">", 0)

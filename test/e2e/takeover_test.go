@@ -21,6 +21,7 @@ func TestTakeOver(t *testing.T) {
 	follow(t, sky, "default", "goes-on")
 	ready := func(name string) *replica {
 		r := start(t, sky, cluster.Kubeconfig, key(name), "--leader-elect",
+			"--leader-election-retry-period=100ms",
 			"--leader-election-lease-duration="+lease.String(), "--leader-election-renew-deadline=3s")
 		soon(g, r.readiness).Should(Equal("ok"), r.text)
 		return r

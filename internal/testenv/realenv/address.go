@@ -12,7 +12,7 @@ import (
 // is free before a program listens there.
 var lastPort atomic.Int32
 
-func init() { lastPort.Store(20_000 + int32(os.Getpid()*101%10_000)) } // Another run may be beside this one.
+func init() { lastPort.Store(20_000 + int32(os.Getpid()%317*40)) } // Another run, with a PID near this one's, may be beside it.
 
 // FreeAddress returns an address on this machine that nobody listens at, for a program that is to.
 func FreeAddress() (string, error) {
