@@ -88,8 +88,8 @@ func (w *statusWriter) report(ctx context.Context, old v1alpha1.CLBTaskStatus, t
 	event := "Task status changed"
 	if task.Status.Phase.Final() {
 		event = "Task finished"
-		verdicts.WithLabelValues(string(task.Status.Phase), ready.Reason).Inc()
-		verdictSeconds.WithLabelValues(string(task.Status.Phase)).Observe(time.Since(task.CreationTimestamp.Time).Seconds())
+		tasksFinished.WithLabelValues(string(task.Status.Phase), ready.Reason).Inc()
+		taskSeconds.WithLabelValues(string(task.Status.Phase)).Observe(time.Since(task.CreationTimestamp.Time).Seconds())
 	}
 	fields := requestOf(task).logFields("phase", task.Status.Phase, "reason", ready.Reason, "apiRequestID", task.Status.APIRequestID)
 	if task.Spec.Action != "" {

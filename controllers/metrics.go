@@ -32,8 +32,8 @@ var (
 		Help: "Polls by result: succeeded, failed, in_progress, or error.",
 	}, []string{"result"})
 
-	verdicts = prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "clbtask_verdicts_total",
+	tasksFinished = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "clbtask_tasks_finished_total",
 		Help: "Tasks that reached a final phase, by that phase and by reason.",
 	}, []string{"phase", "reason"})
 
@@ -43,8 +43,8 @@ var (
 		Buckets: []float64{.001, .01, .1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120, 300},
 	})
 
-	verdictSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name:    "clbtask_verdict_duration_seconds",
+	taskSeconds = prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "clbtask_task_duration_seconds",
 		Help:    "Time from the creation of a task to its final phase, by that phase.",
 		Buckets: []float64{1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600},
 	}, []string{"phase"})
@@ -140,5 +140,5 @@ func (p *polled) Collect(found chan<- prometheus.Metric) {
 func init() {
 	build := version.Get()
 	buildInfo.WithLabelValues(build.Version, build.Commit, build.GoVersion).Set(1)
-	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, verdicts, pollQueueSeconds, verdictSeconds, detectionDelay, simulatedHosts, ofPoller, buildInfo)
+	metrics.Registry.MustRegister(apiCalls, apiCallSeconds, pollResults, tasksFinished, pollQueueSeconds, taskSeconds, detectionDelay, simulatedHosts, ofPoller, buildInfo)
 }

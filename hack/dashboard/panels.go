@@ -35,12 +35,12 @@ var rows = []row{
 				"0": {Text: new("off")}, "1": {Text: new("ON")},
 			}}}}),
 	}},
-	{"Verdicts", []cog.Builder[dashboard.Panel]{
-		graph(8, "Verdicts by phase and reason", "Tasks that reached a final phase, each minute.", units.CountsPerMinute,
-			query{`60 * sum by (phase, reason) (rate(clbtask_verdicts_total{}[$__rate_interval]))`, "{{phase}}: {{reason}}"}),
-		graph(8, "Creation to verdict", "Time from the creation of a CLBTask to its final phase.", units.Seconds,
-			query{quantile("0.5", "phase", "clbtask_verdict_duration_seconds_bucket"), "{{phase}} p50"},
-			query{quantile("0.95", "phase", "clbtask_verdict_duration_seconds_bucket"), "{{phase}} p95"}),
+	{"Finished tasks", []cog.Builder[dashboard.Panel]{
+		graph(8, "Finished tasks by phase and reason", "Tasks that reached a final phase, each minute.", units.CountsPerMinute,
+			query{`60 * sum by (phase, reason) (rate(clbtask_tasks_finished_total{}[$__rate_interval]))`, "{{phase}}: {{reason}}"}),
+		graph(8, "Creation to end", "Time from the creation of a CLBTask to its final phase.", units.Seconds,
+			query{quantile("0.5", "phase", "clbtask_task_duration_seconds_bucket"), "{{phase}} p50"},
+			query{quantile("0.95", "phase", "clbtask_task_duration_seconds_bucket"), "{{phase}} p95"}),
 		graph(8, "Detection delay bound", "Time from the last poll that was answered in progress to the one that brought the verdict. The task ended in between.", units.Seconds,
 			query{quantile("0.5", "", "clbtask_detection_delay_bound_seconds_bucket"), "p50"},
 			query{quantile("0.95", "", "clbtask_detection_delay_bound_seconds_bucket"), "p95"}),
