@@ -162,7 +162,7 @@ func TestLine(t *testing.T) {
 		"3: the kubeconfig is not there":  {clbsim.Task{ID: "line-lost"}, " --kubeconfig=none", 3, "", "none"},
 		"3: nobody listens":               {clbsim.Task{ID: "line-lost"}, " --server=https://127.0.0.1:1", 3, "", "connection refused"},
 		"124: it takes too long":          {clbsim.Task{ID: "line-stuck", Result: clbsim.Stuck}, " --timeout=3s", 124, prefix + "line-stuck not finished: ", "timed out after 3s"},
-		"124: there is no operator":       {clbsim.Task{ID: "line-nobody"}, " -n other --timeout=16s", 124, prefix + "line-nobody not finished: ", "[15s] line-nobody: No operator has looked at it"},
+		"124: there is no operator":       {clbsim.Task{ID: "line-nobody"}, " -n other --timeout=16s", 124, prefix + "line-nobody not finished: ", "[15s] line-nobody: No answer for it yet"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()

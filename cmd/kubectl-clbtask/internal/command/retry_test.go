@@ -46,7 +46,7 @@ func TestRetry(t *testing.T) {
 		"one that is suspended is not polled": {func(b *bubble) { b.change(0, "a", suspended); <-time.After(time.Second) }, nil,
 			exit.NotFoundOut, prefix + "a suspended: spec.suspend keeps it from being polled; set it to false, or wait with --allow-suspended\n", nil, 0, false},
 		"no operator acts": {func(b *bubble) { b.change(0, "a", running); <-time.After(time.Second) }, []string{"--timeout=20s"},
-			exit.TimedOut, "", []string{"[15s] a: No operator has looked at it"}, 20 * time.Second, true},
+			exit.TimedOut, "", []string{"[15s] a: No answer for it yet"}, 20 * time.Second, true},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

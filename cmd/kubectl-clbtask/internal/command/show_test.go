@@ -85,7 +85,7 @@ Message:        The task failed: No room for more.
 It means:       ` + reasons[v1alpha1.ReasonTaskFailed].Meaning + `
 What to do:     ` + reasons[v1alpha1.ReasonTaskFailed].Remedy + `
 `},
-		"an order that no operator has looked at": {ofOrder("d-a"), nil, `
+		"an order without an answer yet": {ofOrder("d-a"), nil, `
 Name:         a
 Namespace:    ns
 Deal name:    d-a
@@ -95,7 +95,7 @@ Phase:        Pending, for 30s
 Reason:       Pending
 Message:      Waiting for the controller
 It means:     ` + reasons[v1alpha1.ReasonPending].Meaning + `
-What to do:   See whether clbtask-operator runs and watches the namespace ns: it has not looked at the task.
+What to do:   See whether clbtask-operator runs and watches the namespace ns. If so, the first poll waits for the quota.
 `},
 	} {
 		t.Run(sentence, func(t *testing.T) {

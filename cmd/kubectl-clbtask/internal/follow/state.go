@@ -39,7 +39,7 @@ func Ready(task *v1alpha1.CLBTask) metav1.Condition {
 	return *cmp.Or(meta.FindStatusCondition(task.Status.Conditions, v1alpha1.ConditionReady), &metav1.Condition{})
 }
 
-// Seen reports whether an operator has looked at the task.
+// Seen reports whether an operator has written a status, which it does at the first answer or problem.
 func Seen(task *v1alpha1.CLBTask) bool { return task.Status.ObservedGeneration >= 0 }
 
 // see takes a state of the object, and reports whether it differs from the last one in what
@@ -136,5 +136,5 @@ func (t *Task) Result(now time.Time) string {
 }
 
 func noOperator(namespace string) string {
-	return fmt.Sprintf("No operator has looked at it: is clbtask-operator running, and does it watch the namespace %s?", namespace)
+	return fmt.Sprintf("No answer for it yet: does clbtask-operator run, and watch the namespace %s? If so, its first poll waits for the quota.", namespace)
 }
