@@ -90,9 +90,9 @@ type CLBTaskSpec struct {
 	// credentialsSecretRef names a Secret of the same namespace whose key polls the
 	// request, for requests of an account other than the operator's: it holds secretId
 	// and secretKey, and token for a temporary key. It can be changed. The operator
-	// may read Secrets only in namespaces that bind the ClusterRole
-	// clbtask-credentials-reader to its ServiceAccount. Without it the operator's own
-	// key polls.
+	// may read Secrets only in namespaces that allow it: by a RoleBinding of the
+	// ClusterRole clbtask-credentials-reader to its ServiceAccount, or by the chart's
+	// perTaskCredentials. Without it the operator's own key polls.
 	// +optional
 	CredentialsSecretRef *SecretReference `json:"credentialsSecretRef,omitempty"`
 
@@ -106,7 +106,8 @@ type CLBTaskSpec struct {
 	// fails, with reason DeadlineExceeded, if the request has not finished by then:
 	// at most 31536000, a year. Before the cloud's first answer it counts from the
 	// object's creation, and allows for clocks that are five minutes apart. As in a
-	// Job, it begins again when a suspended task is resumed. The
+	// Job, it begins again when a suspended task is resumed, and when one that reads
+	// Unknown is taken up again. The
 	// operator polls once more at the deadline, so a request that finished while
 	// nobody looked gets its verdict; if no poll is answered for two minutes, the
 	// deadline stands. It says nothing of the request itself, which may still go on
@@ -157,8 +158,8 @@ const (
 	// PhaseFailed says that the cloud answered that the task failed, or that the
 	// task's deadline passed without a verdict. It never changes.
 	PhaseFailed Phase = "Failed"
-	// PhaseUnknown says that the cloud does not know the request, or refuses it as
-	// malformed. Nothing was decided about the task, and it is polled no more unless
+	// PhaseUnknown says that the cloud does not know the request or its load balancer,
+	// does not serve the region, or refuses the request as malformed. Nothing was decided about the task, and it is polled no more unless
 	// the annotation clb.tencentcloud.com/reconcile-requested-at asks for it.
 	PhaseUnknown Phase = "Unknown"
 )
@@ -199,7 +200,7 @@ type CLBTaskStatus struct {
 	Phase Phase `json:"phase,omitempty"`
 
 	// startTime is when the cloud first answered for this task, or first since it was
-	// last suspended. A suspended task has none.
+	// resumed or taken up again. A suspended task has none.
 	// +optional
 	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="startTime must be a time, such as 2026-01-31T12:00:00Z"
 	StartTime *metav1.Time `json:"startTime,omitempty"`
@@ -212,7 +213,9 @@ type CLBTaskStatus struct {
 
 	// lastHandledReconcileAt is the last value of the annotation
 	// clb.tencentcloud.com/reconcile-requested-at that the operator has acted on, or
-	// its first 256 characters. Wait for it before you wait for anything else.
+	// its first 256 characters. Wait for it before you wait for anything else; it
+	// takes up to six minutes if the task has its verdict, which is not polled for
+	// again, and until it is resumed if the task is suspended.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=256
@@ -272,8 +275,8 @@ type CLBTask struct {
 	Spec CLBTaskSpec `json:"spec,omitzero"`
 
 	// status is how the request stands. Until a controller writes it, it reads
-	// as Pending with an observedGeneration of -1, so that no tool takes a task
-	// that no controller has seen for a finished one.
+	// as Pending with an observedGeneration of -1, which it does at
+	// the first answer, so that no tool takes such a task for a finished one.
 	// +optional
 	// +default={"observedGeneration":-1,"phase":"Pending","conditions":[{"type":"Ready","status":"False","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"},{"type":"Succeeded","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"}]}
 	Status CLBTaskStatus `json:"status,omitzero"`

@@ -16,8 +16,8 @@ const (
 	// ConditionRunning is present, and True, only while the cloud's last answer
 	// is that the task is in progress.
 	ConditionRunning = "Running"
-	// ConditionReconciling is present, and True, while the controller goes on
-	// polling (kstatus: in progress).
+	// ConditionReconciling is present, and True, while polls go on and the cloud has
+	// answered or a problem is shown (kstatus: in progress).
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present, and True, when the task ended without success
 	// and is polled no more (kstatus: failed).
@@ -26,9 +26,9 @@ const (
 
 // Reasons that the conditions carry, and what to do about each.
 const (
-	// ReasonPending: no controller has seen the task yet, or it was resumed, or taken up
-	// again as its annotation asks, and the cloud has not answered since. Wait; if it
-	// stays, see whether the operator runs.
+	// ReasonPending: the cloud has not answered for the task yet, or not since it was
+	// resumed, or taken up again as its annotation asks. Wait; if it stays, see whether
+	// the operator runs, and whether the quota suffices.
 	ReasonPending = "Pending"
 	// ReasonInProgress: the cloud answered that the task is in progress. Wait.
 	ReasonInProgress = "InProgress"
@@ -38,7 +38,7 @@ const (
 	// ReasonTaskSucceeded: the cloud answered that the task succeeded.
 	ReasonTaskSucceeded = "TaskSucceeded"
 	// ReasonTaskFailed: the cloud answered that the task failed. The message has the
-	// cloud's words; mend what they name, repeat the call, and follow its request with
+	// cloud's words; repair what they name, repeat the call, and follow its request with
 	// a new CLBTask.
 	ReasonTaskFailed = "TaskFailed"
 	// ReasonDeadlineExceeded: spec.activeDeadlineSeconds passed, and the task was still

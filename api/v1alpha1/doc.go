@@ -4,7 +4,7 @@
 //
 // It holds types, schema markers and the names of conditions and reasons.
 // It does not decide anything: how an answer of the cloud becomes a status is
-// the matter of package controllers.
+// the matter of package internal/lifecycle.
 //
 // +kubebuilder:object:generate=true
 // +kubebuilder:ac:generate=true

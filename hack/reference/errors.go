@@ -44,7 +44,7 @@ type message struct{ Of, Text string }
 var subjects = map[lifecycle.Subject][2]string{
 	lifecycle.AboutRequest:  {"this request", "polls it less often, down to once in 30 s"},
 	lifecycle.AboutEndpoint: {"the API in the region", "polls the region less often, down to once a second"},
-	lifecycle.AboutAccount:  {"the account", "polls with that key less often, down to once in 8 s"},
+	lifecycle.AboutAccount:  {"the account", "polls with that key less often, down to one in 8 s for each namespace and region"},
 	lifecycle.AboutQuota:    {"the account's quota", "makes about half as many calls a second, and more again while none is refused"},
 }
 

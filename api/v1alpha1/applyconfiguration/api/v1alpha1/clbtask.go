@@ -39,8 +39,8 @@ type CLBTaskApplyConfiguration struct {
 	// spec names the request to follow.
 	Spec *CLBTaskSpecApplyConfiguration `json:"spec,omitempty"`
 	// status is how the request stands. Until a controller writes it, it reads
-	// as Pending with an observedGeneration of -1, so that no tool takes a task
-	// that no controller has seen for a finished one.
+	// as Pending with an observedGeneration of -1, which it does at
+	// the first answer, so that no tool takes such a task for a finished one.
 	Status *CLBTaskStatusApplyConfiguration `json:"status,omitempty"`
 }
 

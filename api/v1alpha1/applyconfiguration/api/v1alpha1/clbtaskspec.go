@@ -49,9 +49,9 @@ type CLBTaskSpecApplyConfiguration struct {
 	// credentialsSecretRef names a Secret of the same namespace whose key polls the
 	// request, for requests of an account other than the operator's: it holds secretId
 	// and secretKey, and token for a temporary key. It can be changed. The operator
-	// may read Secrets only in namespaces that bind the ClusterRole
-	// clbtask-credentials-reader to its ServiceAccount. Without it the operator's own
-	// key polls.
+	// may read Secrets only in namespaces that allow it: by a RoleBinding of the
+	// ClusterRole clbtask-credentials-reader to its ServiceAccount, or by the chart's
+	// perTaskCredentials. Without it the operator's own key polls.
 	CredentialsSecretRef *SecretReferenceApplyConfiguration `json:"credentialsSecretRef,omitempty"`
 	// suspend keeps the operator from polling the request. While it is true the
 	// task reads as Suspended; when it is false again, the request is polled at
@@ -61,7 +61,8 @@ type CLBTaskSpecApplyConfiguration struct {
 	// fails, with reason DeadlineExceeded, if the request has not finished by then:
 	// at most 31536000, a year. Before the cloud's first answer it counts from the
 	// object's creation, and allows for clocks that are five minutes apart. As in a
-	// Job, it begins again when a suspended task is resumed. The
+	// Job, it begins again when a suspended task is resumed, and when one that reads
+	// Unknown is taken up again. The
 	// operator polls once more at the deadline, so a request that finished while
 	// nobody looked gets its verdict; if no poll is answered for two minutes, the
 	// deadline stands. It says nothing of the request itself, which may still go on

@@ -41,14 +41,16 @@ type CLBTaskStatusApplyConfiguration struct {
 	// phase is the state of the task, in one word.
 	Phase *apiv1alpha1.Phase `json:"phase,omitempty"`
 	// startTime is when the cloud first answered for this task, or first since it was
-	// last suspended. A suspended task has none.
+	// resumed or taken up again. A suspended task has none.
 	StartTime *metav1.Time `json:"startTime,omitempty"`
 	// completionTime is when the task reached a final phase, success or not, so that
 	// waiting for this field means waiting for "done, either way".
 	CompletionTime *metav1.Time `json:"completionTime,omitempty"`
 	// lastHandledReconcileAt is the last value of the annotation
 	// clb.tencentcloud.com/reconcile-requested-at that the operator has acted on, or
-	// its first 256 characters. Wait for it before you wait for anything else.
+	// its first 256 characters. Wait for it before you wait for anything else; it
+	// takes up to six minutes if the task has its verdict, which is not polled for
+	// again, and until it is resumed if the task is suspended.
 	LastHandledReconcileAt *string `json:"lastHandledReconcileAt,omitempty"`
 	// message is what the cloud said of the end, such as the reason of a failure.
 	Message *string `json:"message,omitempty"`
