@@ -71,7 +71,7 @@ func TestWait(t *testing.T) {
 			prefix + "a not finished: for 31s it has been Running, InProgress: The task is in progress.\n", []string{"[31s] a: Running", "timed out after 32s; the operator goes on"}, 32},
 		"no time looks once": {"a", []change{{-1, "a", running}}, "a --timeout=0", exit.TimedOut, prefix + "a not finished: for 0s it has been Running, InProgress: The task is in progress.\n", nil, 0},
 		"a negative time waits for hours": {"a", []change{{9 * 3600, "a", succeeded}}, "a --timeout=-1s", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n",
-			[]string{"[15s] a: No operator", "[45s] a: Pending", "[1m15s] a: Pending"}, 9 * 3600},
+			[]string{"[15s] a: No answer for it yet", "[45s] a: Pending", "[1m15s] a: Pending"}, 9 * 3600},
 		"no operator in sight": {"a", nil, "a --timeout=20s", exit.TimedOut,
 			prefix + "a not finished: for 20s it has been Pending: Waiting for the controller. No answer for it yet: does clbtask-operator run, and watch the namespace ns? If so, its first poll waits for the quota.\n",
 			[]string{"[15s] a: No answer for it yet"}, 20},
