@@ -125,13 +125,16 @@ func (s *simulation) refused(of *life, task *v1alpha1.CLBTask) bool {
 		}
 	}
 	type row struct {
-		count    int
-		first    time.Time
-		answered bool
+		count       int
+		first, last time.Time
+		answered    bool
 	}
 	rows := map[string]row{}
 	for _, c := range s.callsFor(task) {
 		r := rows[c.Client]
+		if c.At.Sub(r.last) > 2*time.Minute { // If it missed this object's creation, it may have forgotten what another one's polls brought.
+			r.answered = false
+		}
 		switch {
 		case c.Code == "" && c.Fault == "" && s.togetherWithin(c.At, c.At.Add(time.Second)): // Its answer may be lost.
 		case c.Code == "" && c.Fault == "":
@@ -149,6 +152,7 @@ func (s *simulation) refused(of *life, task *v1alpha1.CLBTask) bool {
 				return true
 			}
 		}
+		r.last = c.At
 		rows[c.Client] = r
 	}
 	return false
