@@ -193,6 +193,26 @@ func TestDeadlineOfLaterObject(t *testing.T) {
 	}
 }
 
+// The deadline of an object that was resumed does not count from its creation either.
+func TestDeadlineOfResumedObject(t *testing.T) {
+	l := limited()
+	l.suspend(true)
+	l.reconcile()
+	l.wait(time.Hour)
+	l.suspend(false)
+	l.reconcile()
+	l.restart()
+	other := freshTask()
+	other.UID = "other"
+	l.history, _ = l.history.Track(other, Decision{}, l.now) // It is reconciled first.
+	l.pollFor(9*time.Minute, time.Second, unreachable)
+	l.unfinished(t)
+	l.pollFor(4*time.Minute, time.Second, unreachable)
+	if matrix.Row(l.task.Status) != matrix.Expired || l.text() != notAsked {
+		t.Errorf("it reads %s: %s", matrix.Row(l.task.Status), l.text())
+	}
+}
+
 // A deadline counts from the first answer.
 func TestDeadlineStart(t *testing.T) {
 	l := newLife()

@@ -197,7 +197,7 @@ func deadlineOf(task *v1alpha1.CLBTask, history History, now time.Time) (time.Ti
 		start = now
 	case history.resumed && history.begunFor == task.UID:
 		start = begun
-	case history.resumed:
+	case history.resumed || wasResumed(task.Status):
 		start = latest(begun, atLatest)
 	case history.begunFor != task.UID || begun.After(atLatest):
 		start = atLatest
