@@ -84,7 +84,7 @@ func (s *Scheduler[K]) Forgive(key K) {
 // is the jitter.
 func (e *entry[K]) requeue(outcome Outcome, now time.Duration, luck float64) {
 	interval := e.interval(now)
-	interval += time.Duration(jitterShare * (luck - 0.5) * float64(interval))
+	interval = min(interval+time.Duration(jitterShare*(luck-0.5)*float64(interval)), maxInterval)
 	e.due = now
 	park := false
 	switch outcome {
