@@ -112,3 +112,16 @@ func (c *cloud) lateOf(first, end int) (o outcomes) {
 	o.mean, o.p99 = mean(late), late[len(late)*99/100]
 	return o
 }
+
+// What is known of kinds pays, and what is wrong costs little.
+func TestHints(t *testing.T) {
+	skipStatistics(t)
+	late := func(hints hinted) float64 {
+		return mixed{bound.FiveKinds, hints, 2000, 10}.over(t, (*hazard).solve, 2).mean
+	}
+	unknown, known, half, wrong := late(noHints), late(allHints), late(halfHints), late(wrongHints)
+	t.Logf("detected %.2f s late on average; %.2f s if kinds are known, %.2f s if half are, %.2f s if they are wrong", unknown, known, half, wrong)
+	if known > 0.6*unknown || half > 0.85*unknown || wrong > 1.06*unknown {
+		t.Error("kinds are of too little use, or cost too much")
+	}
+}

@@ -38,11 +38,11 @@ func TestSlots(t *testing.T) {
 }
 
 // What was learned is not kept across a restart: in the five minutes after it, that costs less than a tenth of the
-// latency, or 50 ms of tasks alone.
+// latency, and of tasks alone less than 50 ms.
 func TestRestart(t *testing.T) {
 	skipStatistics(t)
 	for _, m := range []mixed{
-		{bound.OneKind, noHints, 30, 0}, {bound.OneKind, noHints, 1500, 5}, {bound.OneKind, noHints, 3000, 10},
+		{bound.OneKind, noHints, 55, 0}, {bound.OneKind, noHints, 1500, 5}, {bound.OneKind, noHints, 3000, 10},
 		{bound.FiveKinds, allHints, 60, 0}, {bound.FiveKinds, allHints, 1500, 5}, {bound.FiveKinds, allHints, 3000, 10},
 	} {
 		t.Run(m.String(), func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestRestart(t *testing.T) {
 				})
 			}
 			t.Logf("detected %.3f s late anew, %.3f s with what was learned: %+.1f %%", anew, learned, 100*(anew/learned-1))
-			if anew > max(1.1*learned, learned+0.05) {
+			if m.rate > 0 && anew > 1.1*learned || anew > learned+0.05 && m.rate == 0 {
 				t.Error("a restart costs too much")
 			}
 		})
