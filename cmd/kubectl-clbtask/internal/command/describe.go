@@ -93,7 +93,7 @@ func description(task *v1alpha1.CLBTask, now time.Time) [][2]string {
 	ready := follow.Ready(task)
 	why := reasons[ready.Reason]
 	if !follow.Seen(task) && now.Sub(task.CreationTimestamp.Time) > 15*time.Second {
-		why.Remedy = fmt.Sprintf("See whether clbtask-operator runs and watches the namespace %s. If so, the first poll waits for the quota.", task.Namespace)
+		why.Remedy = fmt.Sprintf("See whether clbtask-operator runs and watches the namespace %s. If so, the first poll may wait for the quota.", task.Namespace)
 	}
 	deadline := ""
 	if seconds := task.Spec.ActiveDeadlineSeconds; seconds > 0 {

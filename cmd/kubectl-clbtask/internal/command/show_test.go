@@ -95,7 +95,7 @@ Phase:        Pending, for 30s
 Reason:       Pending
 Message:      Waiting for the controller
 It means:     ` + reasons[v1alpha1.ReasonPending].Meaning + `
-What to do:   See whether clbtask-operator runs and watches the namespace ns. If so, the first poll waits for the quota.
+What to do:   See whether clbtask-operator runs and watches the namespace ns. If so, the first poll may wait for the quota.
 `},
 	} {
 		t.Run(sentence, func(t *testing.T) {

@@ -131,7 +131,7 @@ func TestTrackWaits(t *testing.T) {
 			[]string{"clbtask a-1 in ns: created\n", "[ 0s] a-1: Pending", "[ 2s] a-1: Succeeded"}},
 		"for several":         {map[string]func(*v1alpha1.CLBTask){"a-1": failed, "a-2": succeeded}, "a-1\na-2", "- --quiet", exit.Failed, prefix + "a-1 failed: The task failed: No room for more.\n" + prefix + "a-2 succeeded: lb-1, lb-2\n", nil},
 		"for an order":        {map[string]func(*v1alpha1.CLBTask){"d-1": succeeded}, `{"DealName":"d-1"}`, "-", exit.Succeeded, prefix + "d-1 succeeded: lb-1, lb-2\n", nil},
-		"no longer than told": {nil, "a-1", "- --timeout=5s", exit.TimedOut, prefix + "a-1 not finished: for 5s it has been Pending: Waiting for the controller. No answer for it yet: does clbtask-operator run, and watch the namespace ns? If so, its first poll waits for the quota.\n", []string{"timed out after 5s"}},
+		"no longer than told": {nil, "a-1", "- --timeout=5s", exit.TimedOut, prefix + "a-1 not finished: for 5s it has been Pending: Waiting for the controller. No answer for it yet: does clbtask-operator run, and watch the namespace ns? If so, the first poll may wait for the quota.\n", []string{"timed out after 5s"}},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			inBubble(t, func(b *bubble) {

@@ -73,7 +73,7 @@ func TestWait(t *testing.T) {
 		"a negative time waits for hours": {"a", []change{{9 * 3600, "a", succeeded}}, "a --timeout=-1s", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n",
 			[]string{"[15s] a: No answer for it yet", "[45s] a: Pending", "[1m15s] a: Pending"}, 9 * 3600},
 		"no operator in sight": {"a", nil, "a --timeout=20s", exit.TimedOut,
-			prefix + "a not finished: for 20s it has been Pending: Waiting for the controller. No answer for it yet: does clbtask-operator run, and watch the namespace ns? If so, its first poll waits for the quota.\n",
+			prefix + "a not finished: for 20s it has been Pending: Waiting for the controller. No answer for it yet: does clbtask-operator run, and watch the namespace ns? If so, the first poll may wait for the quota.\n",
 			[]string{"[15s] a: No answer for it yet"}, 20},
 		"quiet says nothing in between": {"a", []change{{3600, "a", succeeded}}, "a -q --timeout=2h", exit.Succeeded, prefix + "a succeeded: lb-1, lb-2\n", nil, 3600},
 	} {

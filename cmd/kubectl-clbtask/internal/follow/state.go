@@ -136,5 +136,5 @@ func (t *Task) Result(now time.Time) string {
 }
 
 func noOperator(namespace string) string {
-	return fmt.Sprintf("No answer for it yet: does clbtask-operator run, and watch the namespace %s? If so, its first poll waits for the quota.", namespace)
+	return fmt.Sprintf("No answer for it yet: does clbtask-operator run, and watch the namespace %s? If so, the first poll may wait for the quota.", namespace)
 }
