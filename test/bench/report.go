@@ -174,6 +174,9 @@ func (l load) describeKinds() string {
 	}[l.hints]
 }
 
+// missed is what the last column of goals says of one that is missed.
+const missed = "**no**"
+
 func goalRows(goals []goal) [][]string {
 	rows := [][]string{{"load", "figure", "goal", "measured", "reached"}}
 	for _, g := range goals {
@@ -182,7 +185,7 @@ func goalRows(goals []goal) [][]string {
 			sign = "≥ "
 		}
 		if !g.reached() {
-			reached = "**no**"
+			reached = missed
 		}
 		rows = append(rows, []string{g.load, g.what, sign + trim(g.limit), trim(g.measured), reached})
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 )
 
@@ -46,6 +47,25 @@ func (p page) Others(load string) [][]string {
 		}
 	}
 	return rows
+}
+
+// whys say why a goal of a load is missed, if one is.
+var whys = map[string]string{
+	"200 at once":     "Calls a task depend on the durations drawn: see the last lines of the orders of the queue, below.",
+	"2000 stuck, 3/s": "The stuck tasks teach that tasks of every age go on. Only new tasks that end teach otherwise, so the first ones are detected late.",
+	aloneOneKind:      "The goal for nine calls is the bound itself. The operator makes one call at once, since a task may be over before it is followed, which the bound does not; and its verdict goes through the API server.",
+	aloneFiveKinds:    "As with one kind: the first call is made at once, and the verdict goes through the API server.",
+}
+
+// Missed says of each load with a goal that is missed why that is.
+func (p page) Missed() (lines []string) {
+	for _, row := range p.Goals {
+		load, reached := row[0], row[len(row)-1]
+		if line := load + ". " + whys[load]; reached == missed && whys[load] != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return lines
 }
 
 var decision = regexp.MustCompile(`BenchmarkDecision/tasks=1000000\S*\s+\d+\s+([\d.]+) ns/op\s+([\d.]+) bytes/task`)
