@@ -69,7 +69,7 @@ type CLBTaskSpec struct {
 
 	// action is the call that made the request, such as CreateListener. It is shown
 	// to people. The operator learns how long the requests of each call take, and polls
-	// when an end is likely; a wrong action costs some polls and nothing else. It may be set
+	// when an end is likely; a wrong action makes verdicts a little later, and does nothing else. It may be set
 	// later, once.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
@@ -274,9 +274,9 @@ type CLBTask struct {
 	// +required
 	Spec CLBTaskSpec `json:"spec,omitzero"`
 
-	// status is how the request stands. Until a controller writes it, it reads
-	// as Pending with an observedGeneration of -1, which it does at
-	// the first answer, so that no tool takes such a task for a finished one.
+	// status is how the request stands. Until the operator writes it, at the
+	// first answer, problem or suspension, it reads as Pending with an observedGeneration
+	// of -1, so that no tool takes such a task for a finished one.
 	// +optional
 	// +default={"observedGeneration":-1,"phase":"Pending","conditions":[{"type":"Ready","status":"False","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"},{"type":"Succeeded","status":"Unknown","reason":"Pending","message":"Waiting for the controller","lastTransitionTime":"1970-01-01T00:00:00Z"}]}
 	Status CLBTaskStatus `json:"status,omitzero"`

@@ -38,9 +38,9 @@ type CLBTaskApplyConfiguration struct {
 	*v1.ObjectMetaApplyConfiguration `json:"metadata,omitempty"`
 	// spec names the request to follow.
 	Spec *CLBTaskSpecApplyConfiguration `json:"spec,omitempty"`
-	// status is how the request stands. Until a controller writes it, it reads
-	// as Pending with an observedGeneration of -1, which it does at
-	// the first answer, so that no tool takes such a task for a finished one.
+	// status is how the request stands. Until the operator writes it, at the
+	// first answer, problem or suspension, it reads as Pending with an observedGeneration
+	// of -1, so that no tool takes such a task for a finished one.
 	Status *CLBTaskStatusApplyConfiguration `json:"status,omitempty"`
 }
 

@@ -40,7 +40,7 @@ type CLBTaskSpecApplyConfiguration struct {
 	Product *apiv1alpha1.Product `json:"product,omitempty"`
 	// action is the call that made the request, such as CreateListener. It is shown
 	// to people. The operator learns how long the requests of each call take, and polls
-	// when an end is likely; a wrong action costs some polls and nothing else. It may be set
+	// when an end is likely; a wrong action makes verdicts a little later, and does nothing else. It may be set
 	// later, once.
 	Action *string `json:"action,omitempty"`
 	// region is the Tencent Cloud region that the request was sent to, for
