@@ -1,6 +1,9 @@
 package controllers_test
 
 import (
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -100,4 +103,36 @@ func TestMetrics(t *testing.T) {
 			b.Errorf("promlint: %v, %v", problems, err)
 		}
 	})
+}
+
+// The label class has the values that alerts look for.
+func TestClasses(t *testing.T) {
+	rules, err := os.ReadFile("../config/monitoring/rules.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	classes := map[string]clb.Problem{
+		"request": clb.ProblemTaskNotFound, "endpoint": clb.ProblemAPIUnreachable, "account": clb.ProblemCredentialsRejected, "quota": clb.ProblemThrottled,
+	}
+	for _, found := range regexp.MustCompile(`class="([^"]*)"`).FindAllStringSubmatch(string(rules), -1) {
+		if _, known := classes[found[1]]; !known {
+			t.Errorf("an alert looks for the class %q", found[1])
+		}
+	}
+	for class, problem := range classes {
+		t.Run(class, func(t *testing.T) {
+			inBubble(t, func(b *bubble) {
+				const calls = "clbtask_api_calls_total"
+				label := strconv.Quote(class)
+				before := value(b.gather()[calls], label)
+				b.operate()
+				b.cloud.setFault(always(problem))
+				b.apply("task")
+				b.wait(time.Minute)
+				if value(b.gather()[calls], label) == before {
+					t.Error("no call is counted")
+				}
+			})
+		})
+	}
 }

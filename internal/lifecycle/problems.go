@@ -22,7 +22,7 @@ const (
 
 // String returns the subject as metrics name it.
 func (s Subject) String() string {
-	return [...]string{AboutRequest: "request", AboutEndpoint: "endpoint", AboutAccount: "{account}", AboutQuota: "quota"}[s]
+	return [...]string{AboutRequest: "request", AboutEndpoint: "endpoint", AboutAccount: "account", AboutQuota: "quota"}[s]
 }
 
 // Failure is what a poll failed with, as far as conditions name it.
