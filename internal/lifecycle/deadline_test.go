@@ -174,9 +174,7 @@ func TestDeadlineOfLaterObject(t *testing.T) {
 	for sentence, resumed := range map[string]bool{"the other one is as it was created": false, "the other one was resumed": true} {
 		t.Run(sentence, func(t *testing.T) {
 			l := newLife()
-			other := freshTask()
-			other.UID = "other"
-			l.history, _ = l.history.Track(other, Decision{Restart: resumed}, l.now)
+			l.trackForOther(Decision{Restart: resumed})
 			for range 4 {
 				l.history = l.history.Observe(unreachable, l.health, l.now)
 				l.wait(time.Minute)
@@ -196,15 +194,9 @@ func TestDeadlineOfLaterObject(t *testing.T) {
 // The deadline of an object that was resumed does not count from its creation either.
 func TestDeadlineOfResumedObject(t *testing.T) {
 	l := limited()
-	l.suspend(true)
-	l.reconcile()
-	l.wait(time.Hour)
-	l.suspend(false)
-	l.reconcile()
+	l.pause(time.Hour)
 	l.restart()
-	other := freshTask()
-	other.UID = "other"
-	l.history, _ = l.history.Track(other, Decision{}, l.now) // It is reconciled first.
+	l.trackForOther(Decision{}) // It is reconciled first.
 	l.pollFor(9*time.Minute, time.Second, unreachable)
 	l.unfinished(t)
 	l.pollFor(4*time.Minute, time.Second, unreachable)

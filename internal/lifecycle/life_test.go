@@ -66,6 +66,22 @@ func (l *life) suspend(yes bool) {
 	l.task.Generation++
 }
 
+// pause suspends the task for some time.
+func (l *life) pause(d time.Duration) {
+	l.suspend(true)
+	l.reconcile()
+	l.wait(d)
+	l.suspend(false)
+	l.reconcile()
+}
+
+// trackForOther tracks the request for another object that names it.
+func (l *life) trackForOther(d Decision) {
+	other := freshTask()
+	other.UID = "other"
+	l.history, _ = l.history.Track(other, d, l.now)
+}
+
 func (l *life) limit(d time.Duration) {
 	l.task.Spec.ActiveDeadlineSeconds = int64(d / time.Second)
 	l.task.Generation++

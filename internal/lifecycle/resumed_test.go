@@ -51,11 +51,7 @@ func TestDeadlineAfterResumption(t *testing.T) {
 		l := newLife()
 		l.limit(10 * time.Minute)
 		l.poll(before)
-		l.suspend(true)
-		l.reconcile()
-		l.wait(time.Hour)
-		l.suspend(false)
-		l.reconcile()
+		l.pause(time.Hour)
 		if l.last.RequeueAfter != 10*time.Minute {
 			t.Errorf("requeued after %v", l.last.RequeueAfter)
 		}
@@ -119,11 +115,7 @@ func TestDeadlineAfterResumption(t *testing.T) {
 func TestRefusalAfterResumption(t *testing.T) {
 	l := newLife()
 	l.poll(busy)
-	l.suspend(true)
-	l.reconcile()
-	l.wait(time.Hour)
-	l.suspend(false)
-	l.reconcile()
+	l.pause(time.Hour)
 	l.restart()
 	l.pollFor(10*time.Minute-time.Second, time.Second, noSuchRegion)
 	l.unfinished(t)
