@@ -17,7 +17,9 @@ import (
 //go:embed page.md.tmpl
 var pageText string
 
-var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{"table": table}).Parse(pageText))
+var pageFuncs = template.FuncMap{"table": table, "rows": goalRows}
+
+var pageTemplate = template.Must(template.New("page").Funcs(pageFuncs).Parse(pageText))
 
 // page is the data of the template.
 type page struct {
@@ -29,7 +31,7 @@ type page struct {
 	RoundTrip time.Duration
 	Longest   time.Duration
 
-	Goals  [][]string
+	Goals  []goal
 	Loads  []section
 	Orders *comparison
 	Cost   string // What the Go benchmarks print.
@@ -174,9 +176,6 @@ func (l load) describeKinds() string {
 	}[l.hints]
 }
 
-// missed is what the last column of goals says of one that is missed.
-const missed = "**no**"
-
 func goalRows(goals []goal) [][]string {
 	rows := [][]string{{"load", "figure", "goal", "measured", "reached"}}
 	for _, g := range goals {
@@ -185,7 +184,7 @@ func goalRows(goals []goal) [][]string {
 			sign = "≥ "
 		}
 		if !g.reached() {
-			reached = missed
+			reached = "**no**"
 		}
 		rows = append(rows, []string{g.load, g.what, sign + trim(g.limit), trim(g.measured), reached})
 	}

@@ -19,7 +19,7 @@ import (
 //go:embed scale.md.tmpl
 var scaleText string
 
-var scaleTemplate = template.Must(template.New("scale").Funcs(template.FuncMap{"table": table}).Parse(scaleText))
+var scaleTemplate = template.Must(template.New("scale").Funcs(pageFuncs).Parse(scaleText))
 
 // scalePage is the data of the template.
 type scalePage struct {
@@ -27,7 +27,6 @@ type scalePage struct {
 
 	Date, Machine, Before, After string
 	Goals                        []goal
-	Rows                         [][]string // Of the goals.
 	Churn                        [][]string // What must not grow, by part of the churn.
 	looks                        []look     // During the churn.
 }
@@ -87,7 +86,7 @@ func (p *scalePage) churned() {
 }
 
 func (p *scalePage) render() (string, error) {
-	p.Date, p.Machine, p.After, p.Rows = time.Now().UTC().Format(time.DateOnly), machine(), noise(), goalRows(p.Goals)
+	p.Date, p.Machine, p.After = time.Now().UTC().Format(time.DateOnly), machine(), noise()
 	var text strings.Builder
 	err := scaleTemplate.Execute(&text, p)
 	return text.String(), err

@@ -59,9 +59,9 @@ var whys = map[string]string{
 
 // Missed says of each load with a goal that is missed why that is.
 func (p page) Missed() (lines []string) {
-	for _, row := range p.Goals {
-		load, reached := row[0], row[len(row)-1]
-		if line := load + ". " + whys[load]; reached == missed && whys[load] != "" && !slices.Contains(lines, line) {
+	for _, g := range p.Goals {
+		why, known := whys[g.load]
+		if line := g.load + ". " + why; known && !g.reached() && !slices.Contains(lines, line) {
 			lines = append(lines, line)
 		}
 	}
