@@ -127,7 +127,7 @@ func ask(t *testing.T, l *lives, name string) {
 func calm(t *testing.T, l *lives, api *gate, name string) {
 	t.Helper()
 	g := NewWithT(t)
-	writes, polls := api.arrivals(patches), len(l.sky.CallsFor(name))
-	soon(g, func() int { return len(l.sky.CallsFor(name)) }).Should(BeNumerically(">", polls+1))
+	writes := api.arrivals(patches)
+	l.awaitPolls(name)
 	g.Expect(api.arrivals(patches)-writes).To(BeZero(), "writes for two polls of what goes on")
 }

@@ -165,6 +165,13 @@ func (l *lives) changes() int {
 	return l.writes
 }
 
+// awaitPolls waits for two more polls of a CLBTask.
+func (l *lives) awaitPolls(name string, explain ...any) {
+	l.Helper()
+	polls := len(l.sky.CallsFor(name))
+	soon(NewWithT(l.T), func() int { return len(l.sky.CallsFor(name)) }).Should(BeNumerically(">", polls+1), explain...)
+}
+
 // unpolled checks that no end was followed by a poll, once the operator may know of it by its own watch.
 func (l *lives) unpolled() {
 	l.Helper()
