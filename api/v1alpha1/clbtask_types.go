@@ -69,8 +69,8 @@ type CLBTaskSpec struct {
 
 	// action is the call that made the request, such as CreateListener. It is shown
 	// to people. The operator learns how long the requests of each call take, and polls
-	// when an end is likely; a wrong action makes verdicts a little later, and does nothing else. It may be set
-	// later, once.
+	// when an end is likely; a wrong action makes verdicts a little later, and does
+	// nothing else. It may be set later, once.
 	// +optional
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=64
@@ -107,8 +107,7 @@ type CLBTaskSpec struct {
 	// at most 31536000, a year. Before the cloud's first answer it counts from the
 	// object's creation, and allows for clocks that are five minutes apart. As in a
 	// Job, it begins again when a suspended task is resumed, and when one that reads
-	// Unknown is taken up again. The
-	// operator polls once more at the deadline, so a request that finished while
+	// Unknown is taken up again. The operator polls once more at the deadline, so a request that finished while
 	// nobody looked gets its verdict; if no poll is answered for two minutes, the
 	// deadline stands. It says nothing of the request itself, which may still go on
 	// in the cloud. It can be changed while the task has no verdict. A suspended
@@ -159,8 +158,9 @@ const (
 	// task's deadline passed without a verdict. It never changes.
 	PhaseFailed Phase = "Failed"
 	// PhaseUnknown says that the cloud does not know the request or its load balancer,
-	// does not serve the region, or refuses the request as malformed. Nothing was decided about the task, and it is polled no more unless
-	// the annotation clb.tencentcloud.com/reconcile-requested-at asks for it.
+	// does not serve the region, or refuses the request as malformed. Nothing was
+	// decided about the task, and it is polled no more unless the annotation
+	// clb.tencentcloud.com/reconcile-requested-at asks for it.
 	PhaseUnknown Phase = "Unknown"
 )
 

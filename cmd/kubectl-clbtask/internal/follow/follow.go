@@ -48,7 +48,7 @@ func (o *Options) handled(task *v1alpha1.CLBTask) bool {
 	return o.Token == "" || task.Status.LastHandledReconcileAt == o.Token
 }
 
-// unseen is how long an operator may take to look at a task before its absence is reported.
+// unseen is how long the first answer may take before its absence is reported.
 const unseen = 15 * time.Second
 
 // follower is the state of a wait.

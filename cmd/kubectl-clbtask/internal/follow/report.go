@@ -35,7 +35,7 @@ func (f *follower) tick(context.Context) {
 	if !f.reported && elapsed >= unseen {
 		for _, key := range f.keys {
 			if task := f.tasks[key]; !task.Ended && (!Seen(task.Object) || !f.handled(task.Object)) {
-				f.Progress.line(elapsed, task.Name()+": "+noOperator(task.Object.Namespace))
+				f.Progress.line(elapsed, task.Name()+": "+noAnswer(task.Object.Namespace))
 				f.reported = true
 				break
 			}

@@ -128,13 +128,13 @@ func (t *Task) Result(now time.Time) string {
 	case exit.TimedOut, exit.Interrupted:
 		text := fmt.Sprintf("not finished: for %s it has been %s", now.Sub(t.since).Round(time.Second), t.text())
 		if !Seen(t.Object) {
-			text += ". " + noOperator(t.Object.Namespace)
+			text += ". " + noAnswer(t.Object.Namespace)
 		}
 		return text
 	}
 	return t.text()
 }
 
-func noOperator(namespace string) string {
+func noAnswer(namespace string) string {
 	return fmt.Sprintf("No answer for it yet: does clbtask-operator run, and watch the namespace %s? If so, the first poll may wait for the quota.", namespace)
 }

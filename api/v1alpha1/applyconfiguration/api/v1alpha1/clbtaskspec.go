@@ -40,8 +40,8 @@ type CLBTaskSpecApplyConfiguration struct {
 	Product *apiv1alpha1.Product `json:"product,omitempty"`
 	// action is the call that made the request, such as CreateListener. It is shown
 	// to people. The operator learns how long the requests of each call take, and polls
-	// when an end is likely; a wrong action makes verdicts a little later, and does nothing else. It may be set
-	// later, once.
+	// when an end is likely; a wrong action makes verdicts a little later, and does
+	// nothing else. It may be set later, once.
 	Action *string `json:"action,omitempty"`
 	// region is the Tencent Cloud region that the request was sent to, for
 	// example ap-guangzhou, na-siliconvalley or ap-shanghai-fsi. Immutable.
@@ -62,8 +62,7 @@ type CLBTaskSpecApplyConfiguration struct {
 	// at most 31536000, a year. Before the cloud's first answer it counts from the
 	// object's creation, and allows for clocks that are five minutes apart. As in a
 	// Job, it begins again when a suspended task is resumed, and when one that reads
-	// Unknown is taken up again. The
-	// operator polls once more at the deadline, so a request that finished while
+	// Unknown is taken up again. The operator polls once more at the deadline, so a request that finished while
 	// nobody looked gets its verdict; if no poll is answered for two minutes, the
 	// deadline stands. It says nothing of the request itself, which may still go on
 	// in the cloud. It can be changed while the task has no verdict. A suspended
