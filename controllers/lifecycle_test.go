@@ -116,7 +116,7 @@ var _ = Describe("The life of a task", func() {
 		w.run()
 		task := w.follow("slow", clbsim.Task{Result: clbsim.Stuck}, limit(2))
 		done := w.reach(task, matrix.Expired)
-		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(BeNumerically(">=", 2*time.Second))
+		Expect(done.Status.CompletionTime.Sub(done.Status.StartTime.Time)).To(And(BeNumerically(">=", 2*time.Second), BeNumerically("<", 15*time.Second)))
 		Eventually(func() []string { return w.events(task) }).Should(ConsistOf("Normal InProgress", "Warning DeadlineExceeded"))
 	})
 
