@@ -104,7 +104,7 @@ func (s settings) run(ctx context.Context) error {
 		return err
 	}
 	p.results = results
-	p.Goals, p.Loads = append(goals, costs...), sections(results, all)
+	p.Goals, p.Loads = slices.Concat(goals, costs), sections(results, all)
 	report, err := s.report(p)
 	if err != nil {
 		return err
